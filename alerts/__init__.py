@@ -1,0 +1,1 @@
+"""What people are told: alert rules, their state machine and the notifiers."""

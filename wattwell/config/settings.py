@@ -1,0 +1,92 @@
+"""The configuration as the program uses it: frozen, complete, already checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wattwell.model import AlertRule, Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where readings are kept."""
+
+    url: str
+    """As written; relative DuckDB paths are resolved by ``base``."""
+    path: Path | None
+    """The absolute file of an embedded store, else None."""
+    token_file: Path | None = None
+    raw_retention: int | None = None
+    """Microseconds that raw readings are kept; None: for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificates for mqtts://; absent files mean the system's trust store and no client certificate."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """How to reach the broker."""
+
+    host: str
+    port: int
+    tls: Tls | None
+    """None for mqtt://."""
+    client_id: str
+    username: str | None
+    password_file: Path | None
+    subscribe: tuple[str, ...]
+    version: str = "5"
+    """``5`` or ``3.1.1``."""
+    session_expiry: int = 7 * 86400
+    """Seconds the broker keeps our session while we are away."""
+    max_payload: int = 1_048_576
+    """Bytes; larger messages are rejected as ``payload.invalid``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """Where the page, the API and /metrics listen."""
+
+    host: str
+    port: int
+    token_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notifier:
+    """One place that is told of alerts."""
+
+    url: str
+    token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything one installation is told."""
+
+    base: Path
+    """Folder that relative paths start from: that of the configuration file."""
+    store: StoreSettings
+    mqtt: MqttSettings | None
+    http: HttpSettings
+    grid: int
+    """Grid interval, microseconds."""
+    late: int
+    """How old a reading may be on the live path, microseconds."""
+    full: float
+    """Usable share from which a value stands."""
+    provisional: float
+    """Usable share from which a value is shown as provisional."""
+    sites: Mapping[str, Site]
+    rules: tuple[AlertRule, ...]
+    notify: tuple[Notifier, ...]
+    notes: tuple[str, ...] = field(default=())
+    """Things worth saying that are no faults, for ``check``."""

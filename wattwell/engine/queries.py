@@ -1,0 +1,82 @@
+"""What one can ask a Wattwell: the same questions from the command line, HTTP and the page, in the same JSON shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from wattwell.model import KpiValue
+
+Document = dict[str, Any]
+"""A JSON object; times are ISO 8601 UTC with Z, unknown is null."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the Prometheus exporter shows: the state of things at the last analysis."""
+
+    kpis: tuple[KpiValue, ...] = ()
+    """Every KPI of every site and rolling window at the live edge."""
+    power_watts: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, subsystem) mean power of the last complete interval; subsystem total, it, cooling, lighting, ..."""
+    last_readings: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, meter) seconds since the epoch of the last accepted reading."""
+    readings: Mapping[str, int] = field(default_factory=dict)
+    """site, readings in the store."""
+    rejected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(site or "", reason) how many."""
+    alerts: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """(site, rule name, state) 1 for the state it is in, 0 for the others."""
+    spool_readings: int = 0
+    ingest_lag_seconds: float = 0.0
+
+
+class Queries(Protocol):
+    """Read access to sites, figures, alerts and ledgers; None means every one."""
+
+    def sites(self) -> list[Document]:
+        """id, name, timezone, pue_category, it_power_kw, wue_numerator, targets, prices, grid_seconds and meters[].
+
+        Each meter: id, role, quantity, accumulation, unit, value_unit (of its interval values), equipment, parent,
+        virtual, period_seconds, last_reading.
+        """
+
+    def kpi(
+        self,
+        site: str | None = None,
+        kpis: Sequence[str] | None = None,
+        window: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> list[Document]:
+        """KPI values; ``start`` and ``end`` are ISO 8601 or a bare local date or month. UsageError for bad input."""
+
+    def series(
+        self, site: str, meter: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        """Interval values of one or all meters of a site."""
+
+    def power(self, site: str, start: str | None = None, end: str | None = None) -> list[Document]:
+        """Interval means for plots: start, end and kilowatts (null where unknown) total, it, cooling, power_chain,
+        lighting, other; water_litres; pue and its rolling window are asked with :meth:`kpi`."""
+
+    def alerts(self, site: str | None = None) -> list[Document]:
+        """Current state of every rule on every site, then its history."""
+
+    def events(
+        self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        """The meter-event ledger."""
+
+    def rejects(self, site: str | None = None) -> list[Document]:
+        """Rejected readings by reason."""
+
+    def unmapped(self) -> list[Document]:
+        """Topics seen but bound to no meter: topic, first_seen, last_seen, count, example."""
+
+    def problems(self, site: str) -> list[Document]:
+        """What an operator should look at: meter, code, severity, message, since (stale and silent meters, rejects)."""
+
+    def snapshot(self) -> Snapshot:
+        """The state for /metrics."""

@@ -1,0 +1,1 @@
+"""Where readings, interval values, events, rejects and alert states are kept."""

@@ -1,0 +1,180 @@
+"""The storage port: what every store must do, and the contract suite in ``tests/contract`` checks.
+
+Collectors deliver at least once, so every write is idempotent: the same reading twice is one reading, and the same
+analysis saved twice is one analysis. Each call that writes is one durable transaction: when it returns, a power cut
+loses nothing of it; when it raises :class:`~wattwell.errors.StoreError`, nothing of it is in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from wattwell.model import (
+    Correction,
+    Float64,
+    Int64,
+    IntervalValues,
+    MeterEvent,
+    MeterKey,
+    Readings,
+    Reject,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What a commit did."""
+
+    added: int
+    """Readings that are new or replaced a different one."""
+    repeated: int
+    """Readings that were there already."""
+    rejects: tuple[Reject, ...]
+    """Rejects newly listed, the conflicts that the commit itself found among them; repeats are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """Readings or corrections of one meter that the analysis has not seen."""
+
+    key: MeterKey
+    low: int
+    """Earliest time touched."""
+    high: int
+    """Latest time touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirtySet:
+    """What is dirty, and the token by which exactly that is cleared."""
+
+    token: int
+    meters: tuple[Dirty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A meter's fold state after every reading before ``edge``, by which analysis resumes (see analytics.fold)."""
+
+    edge: int
+    state: tuple[float | int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterUpdate:
+    """The analysis of one meter over one span of time, to be stored instead of what was there."""
+
+    key: MeterKey
+    start: int
+    """Interval values that start in [start, end) are replaced."""
+    end: int
+    values: IntervalValues
+    events: tuple[MeterEvent, ...]
+    """Events judged anew; one at the same time replaces the stored one."""
+    events_from: int
+    """Stored events in [events_from, events_to) that are not among ``events`` become ``withdrawn``."""
+    events_to: int
+    checkpoints: tuple[Checkpoint, ...]
+    """Replace the stored ones of the same edge."""
+    forget_from: int
+    """Stored checkpoints in [forget_from, forget_to) that are not among ``checkpoints`` are dropped."""
+    forget_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteIntervals:
+    """Interval values of several meters as long columns."""
+
+    meters: tuple[str, ...]
+    meter: Int64
+    """Position in ``meters``."""
+    values: IntervalValues = field(repr=False)
+
+
+class ReadingStore(Protocol):
+    """A store of readings and of what was made from them. All times are microseconds UTC."""
+
+    def commit(self, readings: Readings, rejects: Sequence[Reject]) -> Committed:
+        """Adds readings and rejects, and marks what they touch as dirty, durably.
+
+        Of two different amounts at the same (meter, time) the later arrival (later call, then later row) counts and
+        the other is listed as ``conflict``; an amount already listed so is a repetition and ignored. An accepted
+        reading always outranks one rejected for its value (NaN) at the same time.
+        """
+
+    def readings(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Float64]]:
+        """Times (ascending, unique) and values in the meter's own unit in ``[start, end)``; NaN marks rejected ones."""
+
+    def count_readings(self, start: int, end: int) -> int:
+        """How many readings lie in ``[start, end)``, over all meters."""
+
+    def last_readings(self) -> Mapping[MeterKey, int]:
+        """Time of the latest accepted reading of each meter."""
+
+    def first_reading(self, site: str) -> int | None:
+        """Time of the earliest reading of a site."""
+
+    def dirty(self) -> DirtySet:
+        """What the analysis has not seen yet."""
+
+    def touch(self, dirty: Iterable[Dirty]) -> None:
+        """Marks spans as dirty, durably: after a correction or a changed configuration."""
+
+    def checkpoints(self, keys: Sequence[MeterKey]) -> Mapping[MeterKey, tuple[Checkpoint, ...]]:
+        """Stored checkpoints of each meter, ascending."""
+
+    def save(self, updates: Sequence[MeterUpdate]) -> None:
+        """Stores analyses, durably and all or nothing."""
+
+    def clear(self, token: int) -> None:
+        """Clears the dirt that carries this token or an older one."""
+
+    def forget(self, keys: Sequence[MeterKey]) -> None:
+        """Drops interval values and checkpoints of meters that must be computed from the start; marks them dirty."""
+
+    def intervals(self, site: str, meters: Sequence[str], start: int, end: int) -> SiteIntervals:
+        """Stored interval values that start in ``[start, end)``, by meter and time. Missing intervals have no row."""
+
+    def extent(self, site: str) -> tuple[int, int] | None:
+        """Start of the first and of the last stored interval of a site."""
+
+    def events(
+        self, site: str | None, meter: str | None, start: int | None, end: int | None
+    ) -> Sequence[MeterEvent]:
+        """The meter-event ledger, by time."""
+
+    def rejects(self, site: str | None, limit: int) -> Sequence[tuple[Reject, int]]:
+        """Rejected readings with how often each was seen, latest first."""
+
+    def reject_counts(self) -> Mapping[tuple[str | None, str | None, str | None, str], int]:
+        """(site, meter, topic, reason) and how many rejected, also those whose rows are no longer kept."""
+
+    def reading_counts(self) -> Mapping[str, int]:
+        """How many readings each site has in the store."""
+
+    def corrections(self, key: MeterKey | None = None) -> Sequence[Correction]:
+        """What operators entered, by time."""
+
+    def add_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Adds corrections and marks their times dirty, durably; the same one twice is one."""
+
+    def load_state(self, name: str) -> str | None:
+        """A small named document (alert states, fingerprints), or None."""
+
+    def save_states(self, documents: Mapping[str, str]) -> None:
+        """Stores small named documents, durably and all or nothing."""
+
+    def prune(self, before: int, keep: Mapping[MeterKey, Sequence[int]]) -> int:
+        """Drops raw readings older than ``before`` but for the nearest before and after each instant in ``keep``.
+
+        Interval values, events and rejects stay. Later commits older than ``before`` are rejected as ``clock.past``.
+        Returns how many readings were dropped.
+        """
+
+    def size_bytes(self) -> int | None:
+        """Bytes on disk of an embedded store."""
+
+    def close(self) -> None:
+        """Releases the store; a second call does nothing."""
