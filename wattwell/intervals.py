@@ -130,7 +130,7 @@ def day_start(day: date, zone: str) -> int:
 @lru_cache(maxsize=65536)
 def _day_start(day: date, zone: str) -> int:
     tz = zone_of(zone)
-    midnight = datetime(day.year, day.month, day.day)
+    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a wall clock, placed in the zone below
     found = to_us(midnight.replace(tzinfo=tz))  # fold=0: the first of two midnights
     if from_us(found).astimezone(tz).replace(tzinfo=None) == midnight:
         return found

@@ -219,7 +219,7 @@ REASONS = (
     "retained",
     "payload.invalid",
 )
-"""Why a reading is rejected, in the order in which the rules are tried; payload.invalid is a message no decoder reads."""
+"""Why a reading is rejected, in the order in which the rules are tried; payload.invalid: a message no decoder reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

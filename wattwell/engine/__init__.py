@@ -1,1 +1,1 @@
-"""The shell around the pure packages: moves readings from the store through analytics and back, and answers questions."""
+"""The shell around the pure packages: readings from the store through analytics and back, and questions answered."""

@@ -72,9 +72,9 @@ class MeterUpdate:
     end: int
     values: IntervalValues
     events: tuple[MeterEvent, ...]
-    """Events judged anew; one at the same time replaces the stored one."""
+    """Events judged anew; each replaces the stored one of the same time and name, a transient also a rollover."""
     events_from: int
-    """Stored events in [events_from, events_to) that are not among ``events`` become ``withdrawn``."""
+    """Stored events in [events_from, events_to) that ``events`` do not replace become ``withdrawn``."""
     events_to: int
     checkpoints: tuple[Checkpoint, ...]
     """Replace the stored ones of the same edge."""
@@ -117,13 +117,13 @@ class ReadingStore(Protocol):
         """Time of the earliest reading of a site."""
 
     def dirty(self) -> DirtySet:
-        """What the analysis has not seen yet."""
+        """What the analysis has not seen yet: spans of one meter that lie more than a day apart stay apart."""
 
     def touch(self, dirty: Iterable[Dirty]) -> None:
         """Marks spans as dirty, durably: after a correction or a changed configuration."""
 
-    def checkpoints(self, keys: Sequence[MeterKey]) -> Mapping[MeterKey, tuple[Checkpoint, ...]]:
-        """Stored checkpoints of each meter, ascending."""
+    def checkpoints(self, keys: Sequence[MeterKey], since: int) -> Mapping[MeterKey, tuple[Checkpoint, ...]]:
+        """Stored checkpoints of each meter whose edge is not before ``since``, ascending."""
 
     def save(self, updates: Sequence[MeterUpdate]) -> None:
         """Stores analyses, durably and all or nothing."""
@@ -140,9 +140,7 @@ class ReadingStore(Protocol):
     def extent(self, site: str) -> tuple[int, int] | None:
         """Start of the first and of the last stored interval of a site."""
 
-    def events(
-        self, site: str | None, meter: str | None, start: int | None, end: int | None
-    ) -> Sequence[MeterEvent]:
+    def events(self, site: str | None, meter: str | None, start: int | None, end: int | None) -> Sequence[MeterEvent]:
         """The meter-event ledger, by time."""
 
     def rejects(self, site: str | None, limit: int) -> Sequence[tuple[Reject, int]]:

@@ -1,0 +1,85 @@
+"""Segments to interval values on the grid, with the shares measured, estimated and missing (METERING, Quality)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analytics.segments import MEASURED, RECOVERED, Segments
+from wattwell.intervals import HOUR, SECOND, starts
+from wattwell.model import Accumulation, Float64, Int64, IntervalValues, Meter
+from wattwell.units import AMOUNT_OF, CANONICAL, QuantityKind, convert
+
+_RATE_SPAN = {QuantityKind.POWER: HOUR, QuantityKind.FLOW: SECOND}
+EMPTY = IntervalValues(
+    start=np.empty(0, dtype=np.int64), value=np.empty(0), measured=np.empty(0), recovered=np.empty(0, dtype=np.bool_)
+)
+
+
+def resample(meter: Meter, segments: Segments, start: int, end: int, grid: int) -> IntervalValues:
+    """Values of the grid intervals in ``[start, end)`` that are known; both are grid edges.
+
+    ``segments`` hold at least all that touch ``[start, end)``. Each is split at the grid's edges and where the
+    meter's factor changes. A missing share of at most 10 % is scaled up and counts as estimated; with more the
+    interval is missing as a whole and has no row. Every interval is summed piece by piece in time order, so its
+    value does not depend on how much else is computed with it.
+    """
+    count = (end - start) // grid
+    segments = segments.select((segments.end > start) & (segments.start < end))
+    if count <= 0 or not len(segments):
+        return EMPTY
+    changes = np.array([since for since, _ in meter.factors], dtype=np.int64)
+    index, low, high = _split(segments, np.union1d(starts(start, end + grid, grid), changes))
+    inside = (low >= start) & (high <= end)
+    index, low, high = index[inside], low[inside], high[inside]
+    factor = np.array([f for _, f in meter.factors])[np.searchsorted(changes, low, side="right") - 1]
+    cell = (low - start) // grid
+    width = (high - low).astype(np.float64)
+
+    def total(weights: Float64) -> Float64:
+        return np.bincount(cell, weights=weights, minlength=count).astype(np.float64, copy=False)
+
+    kind = segments.kind[index]
+    covered = total(width)
+    measured = total(np.where(kind == MEASURED, width, 0.0))
+    recovered = total(np.where(kind == RECOVERED, 1.0, 0.0)) > 0
+    value = total(_amounts(meter, segments, index, low, high) * factor)
+    missing = grid - covered
+    if meter.quantity in AMOUNT_OF:
+        value = np.where(missing > 0, value * grid / np.maximum(covered, 1.0), value)
+    else:
+        value = value / np.maximum(covered, 1.0)
+    known = (covered > 0) & (missing * 10 <= grid)
+    return IntervalValues(
+        start=starts(start, end, grid)[known],
+        value=value[known],
+        measured=(measured / grid)[known],
+        recovered=recovered[known],
+    )
+
+
+def _split(segments: Segments, cuts: Int64) -> tuple[Int64, Int64, Int64]:
+    """Every segment cut at ``cuts``: position of the segment, start and end of each piece, in time order."""
+    first = np.searchsorted(cuts, segments.start, side="right")
+    last = np.searchsorted(cuts, segments.end, side="left")
+    pieces = last - first + 1
+    index = np.repeat(np.arange(len(segments)), pieces)
+    offset = np.arange(len(index)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    position = first[index] + offset
+    low = np.where(offset == 0, segments.start[index], cuts[np.maximum(position - 1, 0)])
+    high = np.where(offset == pieces[index] - 1, segments.end[index], cuts[np.minimum(position, len(cuts) - 1)])
+    return index, low, high
+
+
+def _amounts(meter: Meter, segments: Segments, index: Int64, low: Int64, high: Int64) -> Float64:
+    """kWh or L of each piece, or value x microseconds for quantities that are averaged; before the factor."""
+    start = segments.start[index]
+    length = (segments.end[index] - start).astype(np.float64)
+    width = (high - low).astype(np.float64)
+    if meter.accumulation is not Accumulation.INSTANTANEOUS:
+        amount = convert(segments.first[index], meter.quantity, meter.unit, CANONICAL[meter.quantity])
+        return amount * (width / length)
+    first, last = segments.first[index], segments.last[index]
+    slope = last - first
+    mean = (first + slope * ((low - start) / length) + (first + slope * ((high - start) / length))) / 2.0
+    canonical = convert(mean, meter.quantity, meter.unit, CANONICAL[meter.quantity])
+    return canonical * width / _RATE_SPAN.get(meter.quantity, 1)

@@ -1,0 +1,194 @@
+"""What the analysis keeps in the embedded store: dirt, checkpoints and interval values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from wattwell.intervals import DAY
+from wattwell.model import IntervalValues, MeterKey
+from wattwell.store.ledgers import Ledgers
+from wattwell.store.protocol import Checkpoint, Dirty, DirtySet, MeterUpdate, SiteIntervals
+
+_EVER = (-(2**62), 2**62)
+_STATE = ("last_at", "last_value", "held_at", "held_value", "back_at", "back_value", "swap")
+_INSERT_CHECKPOINTS = "INSERT INTO checkpoints SELECT s, edge, {} FROM points".format(  # noqa: S608 - our own names
+    ", ".join(f"CASE WHEN {name}_no THEN NULL ELSE {name} END" for name in _STATE)
+)
+
+
+class AnalysisTable(Ledgers):
+    """The part of the store that the analysis writes; methods as in the protocol."""
+
+    # -- dirt -------------------------------------------------------------------------------------------------
+
+    def dirty(self) -> DirtySet:
+        """Spans of each meter that the analysis has not seen; those within a day of each other are one."""
+        rows = self.rows("SELECT series, low, high, token FROM dirty ORDER BY series, low")
+        spans: list[Dirty] = []
+        for series, low, high, _ in rows:
+            key = self._keys[series]
+            if spans and spans[-1].key == key and low <= spans[-1].high + DAY:
+                spans[-1] = Dirty(key, spans[-1].low, max(high, spans[-1].high))
+            else:
+                spans.append(Dirty(key, low, high))
+        return DirtySet(max((token for *_, token in rows), default=0), tuple(spans))
+
+    def touch(self, dirty: Iterable[Dirty]) -> None:
+        """Marks spans as dirty."""
+        with self.transaction() as con:
+            self._touch(con, dirty)
+
+    def _touch(self, con: duckdb.DuckDBPyConnection, dirty: Iterable[Dirty]) -> None:
+        self._token = max(self._token, 0) + 1
+        for span in dirty:
+            number = int(self.assign(con, [span.key])[0])
+            con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [self._token, number, span.low, span.high])
+
+    def clear(self, token: int) -> None:
+        """Clears the dirt of this token and of older ones."""
+        with self.transaction() as con:
+            con.execute("DELETE FROM dirty WHERE token <= ?", [token])
+
+    def forget(self, keys: Sequence[MeterKey]) -> None:
+        """Drops interval values and checkpoints of meters and marks all of their readings dirty."""
+        numbers = self.numbers(keys)
+        if not len(numbers):
+            return
+        with self.transaction() as con:
+            con.register("gone", {"s": numbers})
+            con.execute("DELETE FROM intervals WHERE series IN (SELECT s FROM gone)")
+            con.execute("DELETE FROM checkpoints WHERE series IN (SELECT s FROM gone)")
+            self._token = max(self._token, 0) + 1
+            con.execute(
+                "INSERT INTO dirty SELECT ?, series, min(t), max(t) FROM readings"
+                " WHERE series IN (SELECT s FROM gone) GROUP BY series",
+                [self._token],
+            )
+
+    # -- checkpoints ------------------------------------------------------------------------------------------
+
+    def checkpoints(self, keys: Sequence[MeterKey], since: int) -> Mapping[MeterKey, tuple[Checkpoint, ...]]:
+        """Stored checkpoints of each meter from ``since`` on, ascending."""
+        rows = self.rows(
+            "SELECT * FROM checkpoints WHERE edge >= ? AND series IN (SELECT s FROM wanted) ORDER BY series, edge",
+            [since],
+            wanted={"s": self.numbers(keys)},
+        )
+        found: dict[MeterKey, list[Checkpoint]] = {}
+        for series, edge, *state in rows:
+            found.setdefault(self._keys[series], []).append(Checkpoint(edge, tuple(state)))
+        return {key: tuple(points) for key, points in found.items()}
+
+    # -- analyses ---------------------------------------------------------------------------------------------
+
+    def save(self, updates: Sequence[MeterUpdate]) -> None:
+        """Stores analyses in one durable transaction."""
+        if not updates:
+            return
+        with self.transaction() as con:
+            numbers = self.assign(con, [update.key for update in updates])
+            self._drop_old(con, numbers.tolist(), updates)
+            self._insert_intervals(con, numbers.tolist(), updates)
+            self._insert_checkpoints(con, numbers.tolist(), updates)
+            for number, update in zip(numbers.tolist(), updates, strict=True):
+                if update.events or self._has_events(con, number, update):
+                    self.replace_events(con, number, (update.events_from, update.events_to), update.events)
+
+    def _has_events(self, con: duckdb.DuckDBPyConnection, number: int, update: MeterUpdate) -> bool:
+        query = "SELECT 1 FROM events WHERE series = ? AND t >= ? AND t < ? LIMIT 1"
+        return con.execute(query, [number, update.events_from, update.events_to]).fetchone() is not None
+
+    def _drop_old(self, con: duckdb.DuckDBPyConnection, numbers: Sequence[int], updates: Sequence[MeterUpdate]) -> None:
+        pairs = list(zip(numbers, updates, strict=True))
+        stale = [(n, u.start, u.end) for n, u in pairs if u.start <= self._intervals_to[n]]
+        if stale:
+            con.register("stale", _span_columns(stale))
+            low = min(start for _, start, _ in stale)
+            con.execute(
+                "DELETE FROM intervals USING stale WHERE intervals.series = stale.s AND intervals.t >= stale.low"
+                " AND intervals.t < stale.high AND intervals.t >= ?",
+                [low],
+            )
+        con.register("forgotten", _span_columns([(n, u.forget_from, u.forget_to) for n, u in pairs]))
+        con.execute(
+            "DELETE FROM checkpoints USING forgotten WHERE checkpoints.series = forgotten.s"
+            " AND checkpoints.edge >= forgotten.low AND checkpoints.edge < forgotten.high"
+        )
+
+    def _insert_intervals(
+        self, con: duckdb.DuckDBPyConnection, numbers: Sequence[int], updates: Sequence[MeterUpdate]
+    ) -> None:
+        values = [update.values for update in updates]
+        lengths = [len(value) for value in values]
+        if not sum(lengths):
+            return
+        columns = {
+            "s": np.repeat(np.array(numbers, dtype=np.int64), lengths),
+            "t": np.concatenate([value.start for value in values]),
+            "v": np.concatenate([value.value for value in values]),
+            "m": np.concatenate([value.measured for value in values]),
+            "r": np.concatenate([value.recovered for value in values]),
+        }
+        con.register("fresh", columns)
+        con.execute("INSERT INTO intervals SELECT s, t, v, m, r FROM fresh")
+        self._intervals_to = self._intervals_to.copy()
+        np.maximum.at(self._intervals_to, columns["s"], columns["t"])
+
+    def _insert_checkpoints(
+        self, con: duckdb.DuckDBPyConnection, numbers: Sequence[int], updates: Sequence[MeterUpdate]
+    ) -> None:
+        points = [(n, point) for n, update in zip(numbers, updates, strict=True) for point in update.checkpoints]
+        if not points:
+            return
+        columns = {
+            "s": np.array([number for number, _ in points], dtype=np.int64),
+            "edge": np.array([point.edge for _, point in points], dtype=np.int64),
+        }
+        for place, name in enumerate(_STATE):
+            values = [point.state[place] for _, point in points]
+            columns[name] = _nullable(values, np.int64 if name.endswith("_at") else np.float64)
+            columns[name + "_no"] = np.array([value is None for value in values], dtype=np.bool_)
+        con.register("points", columns)
+        con.execute(_INSERT_CHECKPOINTS)
+
+    # -- interval values --------------------------------------------------------------------------------------
+
+    def intervals(self, site: str, meters: Sequence[str], start: int, end: int) -> SiteIntervals:
+        """Interval values that start in ``[start, end)``, by meter and time."""
+        known = [meter for meter in meters if (site, meter) in self._ids]
+        numbers = self.numbers((site, meter) for meter in known)
+        found = self.columns(
+            "SELECT place, t, value, measured, recovered FROM intervals JOIN wanted ON series = s"
+            " WHERE t >= ? AND t < ? ORDER BY place, t",
+            [start, end],
+            wanted={"s": numbers, "place": np.arange(len(numbers), dtype=np.int64)},
+        )
+        values = IntervalValues(
+            start=found["t"], value=found["value"], measured=found["measured"], recovered=found["recovered"]
+        )
+        return SiteIntervals(meters=tuple(known), meter=found["place"], values=values)
+
+    def extent(self, site: str) -> tuple[int, int] | None:
+        """Start of the first and of the last stored interval of a site."""
+        numbers = self.numbers(key for key in list(self._keys) if key[0] == site)
+        query = "SELECT min(t), max(t) FROM intervals WHERE series IN (SELECT s FROM wanted)"
+        low, high = self.rows(query, wanted={"s": numbers})[0]
+        return None if low is None else (int(low), int(high))
+
+
+def _nullable(values: Sequence[float | int | None], dtype: type[np.int64] | type[np.float64]) -> NDArray[Any]:
+    return np.array([0 if value is None else value for value in values], dtype=dtype)
+
+
+def _span_columns(spans: Sequence[tuple[int, int, int]]) -> dict[str, NDArray[Any]]:
+    low, high = _EVER
+    return {
+        "s": np.array([number for number, _, _ in spans], dtype=np.int64),
+        "low": np.array([max(start, low) for _, start, _ in spans], dtype=np.int64),
+        "high": np.array([min(end, high) for _, _, end in spans], dtype=np.int64),
+    }

@@ -1,0 +1,18 @@
+"""The embedded store: one DuckDB file, opened by one process at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wattwell.store.analysis import AnalysisTable
+from wattwell.store.database import connect
+from wattwell.store.readings import ReadingTable
+
+
+class DuckdbStore(ReadingTable, AnalysisTable):
+    """A :class:`~wattwell.store.protocol.ReadingStore` in one DuckDB file."""
+
+    @classmethod
+    def open(cls, path: Path) -> DuckdbStore:
+        """Opens or creates the file; StoreLocked when another process has it, StoreError when it is not ours."""
+        return cls(path, connect(path))

@@ -1,0 +1,166 @@
+"""Rejects, events, corrections and small documents in the embedded store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from wattwell.model import Correction, MeterEvent, MeterKey, Reject
+from wattwell.store.database import Database
+
+_KEPT_REJECTS = 1000
+"""Rows kept for each (site, meter, topic, reason); the count goes on."""
+_EVENT_COLUMNS = "series, t, event, before, after, booked, unit, state"
+
+
+class Ledgers(Database):
+    """What people review; methods as in :class:`~wattwell.store.protocol.ReadingStore`."""
+
+    # -- rejects ----------------------------------------------------------------------------------------------
+
+    def list_rejects(self, con: duckdb.DuckDBPyConnection, rejects: Sequence[Reject]) -> list[Reject]:
+        """Lists rejects within a transaction; one at the same time with the same value and reason is a repetition."""
+        if not rejects:
+            return []
+        times = sorted({reject.at for reject in rejects if reject.at is not None})
+        con.register("times", {"t": np.array(times, dtype=np.int64)})
+        query = "SELECT site, meter, topic, t, reason, value FROM rejects WHERE t IN (SELECT t FROM times)"
+        known = set(con.execute(query).fetchall()) if times else set()
+        listed = []
+        for reject in rejects:
+            identity = (reject.site, reject.meter, reject.topic, reject.at, reject.reason, reject.value)
+            if reject.at is None or identity not in known:
+                known.add(identity)
+                listed.append(reject)
+        if listed:
+            self._insert_rejects(con, listed)
+        return listed
+
+    def _insert_rejects(self, con: duckdb.DuckDBPyConnection, rejects: Sequence[Reject]) -> None:
+        con.register("listed", _reject_columns(rejects))
+        con.execute(
+            "INSERT INTO rejects SELECT site, meter, topic, nullif(t, ?), received, reason, value, 1 FROM listed",
+            [_NO_TIME],
+        )
+        con.execute("INSERT INTO reject_counts SELECT site, meter, topic, reason, count(*) FROM listed GROUP BY ALL")
+        con.execute(
+            "DELETE FROM rejects WHERE rowid IN (SELECT row FROM ("
+            " SELECT r.rowid AS row, row_number() OVER (PARTITION BY r.site, r.meter, r.topic, r.reason"
+            " ORDER BY r.received DESC, r.rowid DESC) AS place FROM rejects r SEMI JOIN listed l"
+            " ON r.reason = l.reason AND r.site IS NOT DISTINCT FROM l.site AND r.meter IS NOT DISTINCT FROM l.meter"
+            " AND r.topic IS NOT DISTINCT FROM l.topic) WHERE place > ?)",
+            [_KEPT_REJECTS],
+        )
+
+    def rejects(self, site: str | None, limit: int) -> Sequence[tuple[Reject, int]]:
+        """Rejected readings, latest first."""
+        rows = self.rows(
+            "SELECT site, meter, topic, t, received, reason, value, count FROM rejects"
+            " WHERE ?::VARCHAR IS NULL OR site = ? ORDER BY received DESC, t DESC, meter LIMIT ?",
+            [site, site, limit],
+        )
+        return [
+            (Reject(site=s, meter=m, topic=p, at=t, received_at=r, reason=why, value=v), int(count))
+            for s, m, p, t, r, why, v, count in rows
+        ]
+
+    def reject_counts(self) -> Mapping[tuple[str | None, str | None, str | None, str], int]:
+        """How many were rejected, by (site, meter, topic, reason)."""
+        rows = self.rows("SELECT site, meter, topic, reason, sum(count) FROM reject_counts GROUP BY ALL")
+        return {(site, meter, topic, reason): int(count) for site, meter, topic, reason, count in rows}
+
+    # -- events -----------------------------------------------------------------------------------------------
+
+    def replace_events(
+        self, con: duckdb.DuckDBPyConnection, series: int, span: tuple[int, int], events: Sequence[MeterEvent]
+    ) -> None:
+        """Puts the events of a span in place of those stored, within a transaction; disproved ones are withdrawn."""
+        anew = {(event.at, event.event) for event in events}
+        anew |= {(event.at, "rollover") for event in events if event.event == "transient"}
+        times = [event.at for event in events]
+        low, high = min([span[0], *times]), max([span[1], *(at + 1 for at in times)])
+        stored = con.execute(
+            f"SELECT {_EVENT_COLUMNS} FROM events WHERE series = ? AND t >= ? AND t < ?",  # noqa: S608 - our own names
+            [series, low, high],
+        ).fetchall()
+        rows = [(series, e.at, e.event, e.before, e.after, e.booked, e.unit, e.state) for e in events]
+        for row in stored:
+            if (row[1], row[2]) not in anew:
+                disproved = span[0] <= row[1] < span[1]
+                rows.append((*row[:7], "withdrawn") if disproved else row)
+        if stored:
+            con.execute("DELETE FROM events WHERE series = ? AND t >= ? AND t < ?", [series, low, high])
+        if rows:
+            con.executemany(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sorted(rows, key=lambda row: row[1:3])
+            )
+
+    def events(self, site: str | None, meter: str | None, start: int | None, end: int | None) -> Sequence[MeterEvent]:
+        """The meter-event ledger, by time."""
+        rows = self.rows(
+            "SELECT site, meter, event, t, before, after, booked, unit, state FROM events JOIN series ON series = id"
+            " WHERE (?::VARCHAR IS NULL OR site = ?) AND (?::VARCHAR IS NULL OR meter = ?)"
+            " AND (?::BIGINT IS NULL OR t >= ?) AND (?::BIGINT IS NULL OR t < ?) ORDER BY t, site, meter, event",
+            [site, site, meter, meter, start, start, end, end],
+        )
+        names = ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state")
+        return [MeterEvent(**dict(zip(names, row, strict=True))) for row in rows]
+
+    # -- corrections ------------------------------------------------------------------------------------------
+
+    def corrections(self, key: MeterKey | None = None) -> Sequence[Correction]:
+        """What operators entered, by time."""
+        rows = self.rows(
+            "SELECT site, meter, t, event, final, first, author, reason FROM corrections JOIN series ON series = id"
+            " ORDER BY t, site, meter"
+        )
+        names = ("site", "meter", "at", "event", "final", "first", "author", "reason")
+        found = [Correction(**dict(zip(names, row, strict=True))) for row in rows]
+        return found if key is None else [c for c in found if (c.site, c.meter) == key]
+
+    def add_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Adds corrections and marks their times dirty; a later one of the same meter, event and time counts."""
+        with self.transaction() as con:
+            numbers = self.assign(con, [(c.site, c.meter) for c in corrections])
+            for number, c in zip(numbers.tolist(), corrections, strict=True):
+                con.execute("DELETE FROM corrections WHERE series = ? AND t = ? AND event = ?", [number, c.at, c.event])
+                row = [number, c.at, c.event, c.final, c.first, c.author, c.reason]
+                con.execute("INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                self._token = max(self._token, 0) + 1
+                con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [self._token, number, c.at, c.at])
+
+    # -- documents --------------------------------------------------------------------------------------------
+
+    def load_state(self, name: str) -> str | None:
+        """A small named document, or None."""
+        rows = self.rows("SELECT text FROM documents WHERE name = ?", [name])
+        return str(rows[0][0]) if rows else None
+
+    def save_states(self, documents: Mapping[str, str]) -> None:
+        """Stores small named documents."""
+        with self.transaction() as con:
+            for name, text in documents.items():
+                con.execute("DELETE FROM documents WHERE name = ?", [name])
+                con.execute("INSERT INTO documents VALUES (?, ?)", [name, text])
+
+
+_NO_TIME = -(2**63)
+
+
+def _reject_columns(rejects: Sequence[Reject]) -> dict[str, Any]:
+    def text(name: str) -> Any:
+        return np.array([getattr(reject, name) for reject in rejects], dtype=object)
+
+    times = [_NO_TIME if reject.at is None else reject.at for reject in rejects]
+    return {
+        "site": text("site"),
+        "meter": text("meter"),
+        "topic": text("topic"),
+        "t": np.array(times, dtype=np.int64),
+        "received": np.array([reject.received_at for reject in rejects], dtype=np.int64),
+        "reason": text("reason"),
+        "value": text("value"),
+    }
