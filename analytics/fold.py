@@ -105,12 +105,11 @@ class MeterFold:
     def _take(self, end: int) -> IntervalValues:
         pending = join(self._pending)
         self._pending = [pending]
-        if not len(pending):
+        if self.since is None and len(pending):
+            self.since = floor_to(int(pending.start[0]), self.grid)
+        if self.since is None or end <= self.since:
             return EMPTY
-        start = floor_to(int(pending.start[0]), self.grid) if self.since is None else self.since
-        if end <= start:
-            return EMPTY
-        values = resample(self.meter, pending, start, end, self.grid)
+        values = resample(self.meter, pending, self.since, end, self.grid)
         self._pending = [pending.select(pending.end > end)]
         self.since = end
         return values

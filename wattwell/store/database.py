@@ -43,7 +43,9 @@ class Database:
             self._keys: list[MeterKey] = [(site, meter) for site, meter in rows]
             self._ids: dict[MeterKey, int] = {key: number for number, key in enumerate(self._keys)}
             self._latest = self._grouped("SELECT series, max(t) FROM readings GROUP BY series")
-            self._accepted = self._grouped("SELECT series, max(t) FROM readings WHERE NOT isnan(value) GROUP BY series")
+            self._accepted = self._grouped(
+                "SELECT series, max(t) FROM readings WHERE value IS NOT NULL GROUP BY series"
+            )
             self._intervals_to = self._grouped("SELECT series, max(t) FROM intervals GROUP BY series")
             self._pruned = self._maximum("SELECT max(before) FROM pruned")
             self._token = self._maximum("SELECT max(token) FROM dirty")

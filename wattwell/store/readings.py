@@ -62,7 +62,7 @@ class ReadingTable(Ledgers):
     def _stored(self, con: duckdb.DuckDBPyConnection, keys: Columns) -> Mapping[tuple[int, int], float]:
         con.register("wanted", dict(keys))
         rows = con.execute(
-            "SELECT r.series, r.t, r.value FROM readings r SEMI JOIN wanted w ON r.series = w.series AND r.t = w.t"
+            "SELECT r.series, r.t, coalesce(r.value, 'nan') FROM readings r SEMI JOIN wanted w ON r.series = w.series AND r.t = w.t"
             " WHERE r.t BETWEEN ? AND ?",
             [int(keys["t"].min()), int(keys["t"].max())],
         ).fetchall()
@@ -90,7 +90,7 @@ class ReadingTable(Ledgers):
             return
         batch = {"s": rows.series, "t": rows.at, "r": rows.received, "v": rows.value, "a": rows.arrival}
         con.register("batch", batch)
-        con.execute("INSERT INTO readings SELECT s, t, r, v, a FROM batch")
+        con.execute("INSERT INTO readings SELECT s, t, r, CASE WHEN isnan(v) THEN NULL ELSE v END, a FROM batch")
         self._token = max(self._token, 0) + 1
         con.execute(
             "INSERT INTO dirty SELECT ?, s, min(t), max(t) FROM batch GROUP BY s, t // ? ORDER BY s, min(t)",
@@ -104,7 +104,7 @@ class ReadingTable(Ledgers):
     def readings(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Float64]]:
         """Times, ascending, and values of each meter in ``[start, end)``."""
         found = self.columns(
-            "SELECT series, t, value FROM readings WHERE t >= ? AND t < ? AND series IN (SELECT s FROM wanted)"
+            "SELECT series, t, coalesce(value, 'nan') AS value FROM readings WHERE t >= ? AND t < ? AND series IN (SELECT s FROM wanted)"
             " ORDER BY series, t",
             [start, end],
             wanted={"s": self.numbers(keys)},
@@ -144,9 +144,9 @@ class ReadingTable(Ledgers):
             con.register("instants", {"s": np.array([s for s, _ in pairs], dtype=np.int64), "t": _times(pairs)})
             con.execute(
                 "CREATE OR REPLACE TEMP TABLE kept AS SELECT s, max(r.t) AS t FROM instants i JOIN readings r"
-                " ON r.series = i.s AND r.t <= i.t AND NOT isnan(r.value) GROUP BY s, i.t"
+                " ON r.series = i.s AND r.t <= i.t AND r.value IS NOT NULL GROUP BY s, i.t"
                 " UNION SELECT s, min(r.t) FROM instants i JOIN readings r"
-                " ON r.series = i.s AND r.t >= i.t AND NOT isnan(r.value) GROUP BY s, i.t"
+                " ON r.series = i.s AND r.t >= i.t AND r.value IS NOT NULL GROUP BY s, i.t"
             )
             count = con.execute(
                 "DELETE FROM readings WHERE t < ? AND NOT EXISTS"

@@ -8,7 +8,8 @@ TABLES = """
 CREATE SEQUENCE IF NOT EXISTS dirty_token;
 CREATE TABLE IF NOT EXISTS meta (version INTEGER);
 CREATE TABLE IF NOT EXISTS series (id INTEGER, site VARCHAR, meter VARCHAR);
-CREATE TABLE IF NOT EXISTS readings (series INTEGER, t BIGINT, received BIGINT, value DOUBLE, arrival BOOLEAN);
+CREATE TABLE IF NOT EXISTS readings ( -- value NULL: rejected for its value, the time counts
+    series INTEGER, t BIGINT, received BIGINT, value DOUBLE, arrival BOOLEAN);
 CREATE TABLE IF NOT EXISTS rejects (
     site VARCHAR, meter VARCHAR, topic VARCHAR, t BIGINT, received BIGINT, reason VARCHAR, value VARCHAR, count BIGINT
 );

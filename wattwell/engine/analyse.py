@@ -1,0 +1,262 @@
+"""Brings interval values up to date with the readings: finds what is dirty, folds it, stops where nothing differs.
+
+One pass takes the dirty spans of all meters together and walks through time in slabs, so that memory is bounded and
+each block of readings is read once, however many meters there are. A meter's fold starts at the checkpoint from
+which the first interval that its dirt can touch is wholly known, and ends where its state meets the stored one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from analytics.fold import FOREVER, MeterFold, origin
+from analytics.segments import FoldState
+from wattwell.intervals import DAY, floor_to
+from wattwell.model import Correction, Float64, Int64, IntervalValues, Meter, MeterKey
+from wattwell.store.protocol import Checkpoint, Dirty, MeterUpdate, ReadingStore
+
+_EVER = -FOREVER
+_SLAB = 4_000_000
+"""Readings held at once, about; 16 bytes each."""
+_SPACING = 2000
+"""Readings between two stored checkpoints of a long run, at least."""
+_NONE: tuple[Int64, Float64] = (np.empty(0, dtype=np.int64), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Interval values of a site that may have changed: those that start in ``[start, end)``."""
+
+    site: str
+    start: int
+    end: int
+
+
+def analyse(store: ReadingStore, meters: Mapping[MeterKey, Meter], grid: int, slab: int = _SLAB) -> list[Changed]:
+    """Computes what is dirty and clears the dirt; crash-safe, since an unfinished pass leaves it dirty."""
+    dirt = store.dirty()
+    changed: list[Changed] = []
+    for spans in _ranks([span for span in dirt.meters if span.key in meters]):
+        corrections = _by_meter(store.corrections())
+        runs = _start(store, meters, corrections, spans, grid)
+        _walk(store, runs, slab)
+        changed += [Changed(run.meter.site, run.first, run.upto) for run in runs]
+    if dirt.token:
+        store.clear(dirt.token)
+    return changed
+
+
+def _ranks(spans: Sequence[Dirty]) -> Iterator[list[Dirty]]:
+    """The first dirty span of every meter, then the second, and so on."""
+    ranked: dict[MeterKey, int] = {}
+    ranks: list[list[Dirty]] = []
+    for span in spans:
+        rank = ranked[span.key] = ranked.get(span.key, -1) + 1
+        if rank == len(ranks):
+            ranks.append([])
+        ranks[rank].append(span)
+    return iter(ranks)
+
+
+def _by_meter(corrections: Iterable[Correction]) -> Mapping[MeterKey, list[Correction]]:
+    found: dict[MeterKey, list[Correction]] = {}
+    for correction in corrections:
+        found.setdefault((correction.site, correction.meter), []).append(correction)
+    return found
+
+
+@dataclass(slots=True)
+class _Run:
+    """One meter's fold through time."""
+
+    key: MeterKey
+    meter: Meter
+    fold: MeterFold
+    position: int
+    """All readings before it are folded."""
+    stored: list[Checkpoint]
+    """Stored checkpoints after it, ascending: where the fold may meet what was stored."""
+    high: int
+    """Latest dirty time."""
+    first: int
+    """First interval to replace."""
+    events_from: int
+    upto: int = FOREVER
+    done: bool = False
+    met: int | None = None
+    """Edge at which the state met the stored one; from there on nothing differs."""
+    since_kept: int = 0
+    """Readings folded since the last midnight that was kept."""
+    midnights: int = 0
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+
+
+def _start(
+    store: ReadingStore,
+    meters: Mapping[MeterKey, Meter],
+    corrections: Mapping[MeterKey, Sequence[Correction]],
+    spans: Sequence[Dirty],
+    grid: int,
+) -> list[_Run]:
+    near = store.checkpoints([span.key for span in spans], min(span.low for span in spans) - 2 * DAY)
+    runs = []
+    for span in spans:
+        points = near.get(span.key, ())
+        resume = _resume(points, span.low, grid)
+        if resume is None:
+            points = store.checkpoints([span.key], _EVER).get(span.key, ())
+            resume = _resume(points, span.low, grid)
+        edge, state, first = (None, FoldState(), None) if resume is None else resume
+        meter = meters[span.key]
+        runs.append(
+            _Run(
+                key=span.key,
+                meter=meter,
+                fold=MeterFold(meter, grid, corrections.get(span.key, ()), state, first),
+                position=_EVER if edge is None else edge,
+                stored=[point for point in points if edge is None or point.edge > edge],
+                high=span.high,
+                first=_EVER if first is None else first,
+                events_from=_EVER if edge is None else (state.held.at if state.held else edge),
+            )
+        )
+    return runs
+
+
+def _resume(points: Sequence[Checkpoint], low: int, grid: int) -> tuple[int, FoldState, int] | None:
+    """Edge and state to resume from, and the first interval to replace, for readings from ``low`` on."""
+    known = [point for point in points if point.edge <= low]
+    if not known:
+        return None
+    latest = known[-1]
+    first = origin(FoldState.from_columns(latest.state), latest.edge, grid)
+    before = [point for point in known if point.edge <= first]
+    return (before[-1].edge, FoldState.from_columns(before[-1].state), first) if before else None
+
+
+def _walk(store: ReadingStore, runs: Sequence[_Run], slab: int) -> None:
+    if not runs:
+        return
+    begin = min(run.position for run in runs)
+    last = max(store.last_readings().values(), default=_EVER) + 1
+    horizon = max([last, *(run.high + 1 for run in runs)])
+    if begin == _EVER:
+        sites = {run.meter.site for run in runs}
+        firsts = [at for site in sites if (at := store.first_reading(site)) is not None]
+        begin = floor_to(min([*firsts, *(run.high for run in runs)]), DAY)
+    slabs = max(1, -(-store.count_readings(begin, horizon) // slab))
+    bounds = [begin + (horizon - begin) * part // slabs for part in range(slabs)] + [horizon]
+    for low, high in pairwise(bounds):
+        active = [run for run in runs if not run.done and run.position < high]
+        if not active:
+            continue
+        final = high == horizon
+        readings = store.readings([run.key for run in active], low, high)
+        store.save([_advance(run, *readings.get(run.key, _NONE), high, final) for run in active])
+
+
+def _advance(run: _Run, at: Int64, value: Float64, until: int, final: bool) -> MeterUpdate:
+    """Folds one slab of a run's readings and says what to store of it."""
+    begun = run.position
+    begin = int(np.searchsorted(at, run.position))
+    at, value = at[begin:], value[begin:]
+    tail = _tail_edges(run, at) if final else ()
+    index = 0
+    for edge in _edges(run, at, until, tail):
+        stop = int(np.searchsorted(at, edge))
+        run.fold.feed(at[index:stop], value[index:stop], edge)
+        run.since_kept += stop - index
+        run.position, index = edge, stop
+        _keep(run, edge, tail)
+        if _has_met(run, edge):
+            break
+    else:
+        run.fold.feed(at[index:], value[index:], FOREVER if final else until)
+        run.since_kept += len(at) - index
+        run.position = until
+    return _update(run, begun, tail, ended=final and not run.done)
+
+
+def _tail_edges(run: _Run, at: Int64) -> tuple[int, ...]:
+    """The last two grid edges worth resuming from: what comes next goes on from one of them."""
+    if not len(at):
+        return ()
+    last = floor_to(int(at[-1]), run.fold.grid)
+    earlier = int(np.searchsorted(at, last))
+    edges = {last, floor_to(int(at[earlier - 1]), run.fold.grid)} if earlier else {last}
+    return tuple(sorted(edge for edge in edges if edge > run.position))
+
+
+def _edges(run: _Run, at: Int64, until: int, tail: Sequence[int]) -> list[int]:
+    """Where to stop and look at the state: stored checkpoints, midnights, and the tail's edges."""
+    edges = {point.edge for point in run.stored} | set(tail)
+    edges.update(np.unique(at - at % DAY).tolist())
+    return sorted(edge for edge in edges if run.position < edge < until)
+
+
+def _keep(run: _Run, edge: int, tail: Sequence[int]) -> None:
+    """Notes a checkpoint where one is stored, is due, or ends the run."""
+    due = edge % DAY == 0 and (run.since_kept >= _SPACING or not run.midnights)
+    if due or edge in tail or any(point.edge == edge for point in run.stored):
+        run.checkpoints.append(Checkpoint(edge, run.fold.state.columns()))
+    if due:
+        run.midnights += 1
+        run.since_kept = 0
+
+
+def _has_met(run: _Run, edge: int) -> bool:
+    """Whether nothing after this edge differs, and everything before it is known."""
+    settled = run.fold.settled
+    if run.met is None:
+        state = run.fold.state.columns()
+        if edge > run.high and any(point.edge == edge and point.state == state for point in run.stored):
+            run.met = edge
+    elif settled is not None and settled >= run.met:
+        run.done = True
+    return run.done
+
+
+def _update(run: _Run, begun: int, tail: Sequence[int], ended: bool) -> MeterUpdate:
+    """What to store of the slab that a run has just been folded through, from ``begun`` to its position."""
+    start = _EVER if run.fold.since is None else run.fold.since
+    values = run.fold.take_settled()
+    if ended:
+        values = _joined(values, run.fold.take_rest())
+    since = start if run.fold.since is None else run.fold.since
+    held = run.fold.state.held
+    events_from, events_to = run.events_from, FOREVER if ended else (held.at if held else run.position)
+    run.events_from = max(events_from, events_to)
+    run.upto = FOREVER if ended else since
+    kept, run.checkpoints = run.checkpoints, []
+    forget_from = begun + 1
+    if ended:  # the tail has new edges to resume from; older ones that are no midnights have had their day
+        kept = [point for point in kept if point.edge % DAY == 0 or point.edge in tail]
+        if len(tail) == 2 and begun % DAY:
+            forget_from = begun
+    return MeterUpdate(
+        key=run.key,
+        start=start,
+        end=FOREVER if ended else since,
+        values=values,
+        events=run.fold.take_events(),
+        events_from=events_from,
+        events_to=max(events_from, events_to),
+        checkpoints=tuple(kept),
+        forget_from=forget_from,
+        forget_to=FOREVER if ended else run.position + 1,
+    )
+
+
+def _joined(one: IntervalValues, other: IntervalValues) -> IntervalValues:
+    if not len(one) or not len(other):
+        return one if len(one) else other
+    return IntervalValues(
+        start=np.concatenate([one.start, other.start]),
+        value=np.concatenate([one.value, other.value]),
+        measured=np.concatenate([one.measured, other.measured]),
+        recovered=np.concatenate([one.recovered, other.recovered]),
+    )
