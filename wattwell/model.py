@@ -244,6 +244,16 @@ class IntervalValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteIntervals:
+    """Interval values of several meters as long columns."""
+
+    meters: tuple[str, ...]
+    meter: Int64
+    """Position in ``meters``."""
+    values: IntervalValues = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterEvent:
     """An entry of the meter-event ledger (METERING, Register events)."""
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwell.intervals import DAY
-from wattwell.model import IntervalValues, MeterKey
+from wattwell.model import IntervalValues, MeterKey, SiteIntervals
 from wattwell.store.ledgers import Ledgers
-from wattwell.store.protocol import Checkpoint, Dirty, DirtySet, MeterUpdate, SiteIntervals
+from wattwell.store.protocol import Checkpoint, Dirty, DirtySet, MeterUpdate
 
 _EVER = (-(2**62), 2**62)
 _STATE = ("last_at", "last_value", "held_at", "held_value", "back_at", "back_value", "swap")

@@ -8,7 +8,7 @@ loses nothing of it; when it raises :class:`~wattwell.errors.StoreError`, nothin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from wattwell.model import (
@@ -20,6 +20,7 @@ from wattwell.model import (
     MeterKey,
     Readings,
     Reject,
+    SiteIntervals,
 )
 
 
@@ -81,16 +82,6 @@ class MeterUpdate:
     forget_from: int
     """Stored checkpoints in [forget_from, forget_to) that are not among ``checkpoints`` are dropped."""
     forget_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteIntervals:
-    """Interval values of several meters as long columns."""
-
-    meters: tuple[str, ...]
-    meter: Int64
-    """Position in ``meters``."""
-    values: IntervalValues = field(repr=False)
 
 
 class ReadingStore(Protocol):

@@ -62,8 +62,8 @@ class ReadingTable(Ledgers):
     def _stored(self, con: duckdb.DuckDBPyConnection, keys: Columns) -> Mapping[tuple[int, int], float]:
         con.register("wanted", dict(keys))
         rows = con.execute(
-            "SELECT r.series, r.t, coalesce(r.value, 'nan') FROM readings r SEMI JOIN wanted w ON r.series = w.series AND r.t = w.t"
-            " WHERE r.t BETWEEN ? AND ?",
+            "SELECT r.series, r.t, coalesce(r.value, 'nan') FROM readings r"
+            " SEMI JOIN wanted w ON r.series = w.series AND r.t = w.t WHERE r.t BETWEEN ? AND ?",
             [int(keys["t"].min()), int(keys["t"].max())],
         ).fetchall()
         return {(series, t): value for series, t, value in rows}
@@ -104,8 +104,8 @@ class ReadingTable(Ledgers):
     def readings(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Float64]]:
         """Times, ascending, and values of each meter in ``[start, end)``."""
         found = self.columns(
-            "SELECT series, t, coalesce(value, 'nan') AS value FROM readings WHERE t >= ? AND t < ? AND series IN (SELECT s FROM wanted)"
-            " ORDER BY series, t",
+            "SELECT series, t, coalesce(value, 'nan') AS value FROM readings"
+            " WHERE t >= ? AND t < ? AND series IN (SELECT s FROM wanted) ORDER BY series, t",
             [start, end],
             wanted={"s": self.numbers(keys)},
         )

@@ -1,0 +1,205 @@
+"""A site's interval values as the quantities that KPIs are made of: E_DC, E_IT, subsystems, water, renewables.
+
+A quantity has a value in an interval only when every meter in its formula has one, from the meter's ``from`` to its
+``until``; its measured share is the smallest of theirs (METERING, Quality).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattwell.model import Bool, Certificate, Float64, Int64, Meter, Site, SiteIntervals
+from wattwell.roles import COOLING_ROLES, IT_ROLE_OF_CATEGORY, WATER_INPUT_ROLES, above, energy_dc_terms
+
+Terms = tuple[tuple[float, str], ...]
+"""(coefficient, meter id): a signed, weighted sum of meters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """One quantity on consecutive grid intervals, columns of equal length."""
+
+    value: Float64
+    """kWh or L; 0 where not usable."""
+    usable: Bool
+    measured: Float64
+    """The smallest measured share among its meters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteGrid:
+    """The values of a site's meters, real and virtual, on consecutive grid intervals."""
+
+    start: Int64
+    grid: int
+    value: Mapping[str, Float64]
+    """By meter; NaN where missing."""
+    measured: Mapping[str, Float64]
+
+
+def members(site: Site, meter: str) -> Iterator[str]:
+    """The real meters that a meter's values are made of; itself where it is real."""
+    formula = site.meters[meter].formula
+    if not formula:
+        yield meter
+    for _, member in formula:
+        yield from members(site, member)
+
+
+def lay_out(site: Site, found: SiteIntervals, meters: Sequence[str], start: Int64, grid: int) -> SiteGrid:
+    """Spreads stored interval values of real meters over ``start`` and adds up the virtual ones among ``meters``."""
+    value: dict[str, Float64] = {}
+    measured: dict[str, Float64] = {}
+    cell = (found.values.start - start[0]) // grid
+    bounds = np.searchsorted(found.meter, np.arange(len(found.meters) + 1))
+    for place, meter in enumerate(found.meters):
+        rows = slice(bounds[place], bounds[place + 1])
+        value[meter] = np.full(len(start), np.nan)
+        value[meter][cell[rows]] = found.values.value[rows]
+        measured[meter] = np.zeros(len(start))
+        measured[meter][cell[rows]] = found.values.measured[rows]
+    for meter in meters:
+        _fill(site, meter, value, measured, len(start))
+    return SiteGrid(start=start, grid=grid, value=value, measured=measured)
+
+
+def _fill(site: Site, meter: str, value: dict[str, Float64], measured: dict[str, Float64], length: int) -> None:
+    """Adds a virtual meter: one missing member makes it missing; its measured share is its members' smallest."""
+    if meter in value:
+        return
+    total, share = np.full(length, np.nan), np.zeros(length)
+    if site.meters[meter].formula:
+        total, share = np.zeros(length), np.ones(length)
+        for sign, member in site.meters[meter].formula:
+            _fill(site, member, value, measured, length)
+            total = total + sign * value[member]
+            share = np.minimum(share, measured[member])
+    value[meter], measured[meter] = total, np.where(np.isnan(total), 0.0, share)
+
+
+# -- what a site's KPI sides are made of ----------------------------------------------------------------------------
+
+
+def sides(site: Site) -> dict[str, Terms]:
+    """The sums that quantities are made of, by name; those without a meter are left out."""
+    meters = site.meters
+    by_role: dict[str, Terms] = {}
+    for meter in meters.values():
+        if meter.role:
+            by_role[meter.role] = (*by_role.get(meter.role, ()), (1.0, meter.id))
+    it_role = IT_ROLE_OF_CATEGORY[site.pue_category]
+    found: dict[str, Terms] = {
+        "e_dc": _energy_dc(meters),
+        "e_it": by_role.get(it_role, ()),
+        "cooling": tuple(term for role in COOLING_ROLES for term in by_role.get(role, ())),
+        "lighting": by_role.get("lighting", ()),
+        "ups_input": by_role.get("ups_input", ()),
+        "it_ups": by_role.get("it_ups", ()),
+        "import": by_role.get("utility_import", ()),
+        "export": by_role.get("grid_export", ()),
+        "pv": by_role.get("onsite_renewable", ()),
+        "water": _water(site, by_role),
+    }
+    return {name: terms for name, terms in found.items() if terms}
+
+
+def _energy_dc(meters: Mapping[str, Meter]) -> Terms:
+    """E_DC, with bought cooling and fuels by weight (METRICS); nothing without an inlet."""
+    terms = energy_dc_terms(meters)
+    weighted = tuple((sign * (1.0 if (w := meters[meter].weight) is None else w), meter) for sign, meter in terms)
+    return weighted if any(sign > 0 for sign, _ in terms) else ()
+
+
+def _water(site: Site, by_role: Mapping[str, Terms]) -> Terms:
+    """The declared WUE numerator (METRICS): total_input, potable, fresh or consumed."""
+    meters = site.meters
+    inputs = [meter for meter in meters.values() if meter.role in WATER_INPUT_ROLES]
+    total: Terms = tuple(
+        (1.0, meter.id)
+        for meter in inputs
+        if not any(meters[up].role in WATER_INPUT_ROLES for up in above(meters, meter.id))
+    )
+    taken = {"fresh": "water_reclaimed", "consumed": "water_returned"}.get(site.wue_numerator)
+    if site.wue_numerator == "potable":
+        return by_role.get("water_potable", ())
+    if taken is None or not total:
+        return total
+    if site.wue_numerator == "consumed" and taken not in by_role:
+        return ()
+    return (*total, *((-1.0, meter) for _, meter in by_role.get(taken, ())))
+
+
+def needed_meters(site: Site) -> tuple[str, ...]:
+    """Every meter, real or virtual, that some quantity is made of."""
+    return tuple(dict.fromkeys(meter for terms in sides(site).values() for _, meter in terms))
+
+
+# -- quantities -------------------------------------------------------------------------------------------------
+
+
+def quantities(site: Site, grid: SiteGrid) -> dict[str, Quantity]:
+    """Every quantity that the site's meters and certificates allow, by name."""
+    optional = {"export", "pv"}
+    found = {name: _sum(site, grid, terms, name not in optional) for name, terms in sides(site).items()}
+    if "pv" in found:
+        found["onsite"] = _onsite(found["pv"], found.get("export"))
+    for kind, rows in _contracts(site.certificates).items():
+        found[kind] = _even(rows, grid)
+    return found
+
+
+def _sum(site: Site, grid: SiteGrid, terms: Terms, required: bool) -> Quantity:
+    """A side's sum; where one is required and none of its meters is in service, nothing is known."""
+    length = len(grid.start)
+    value, measured = np.zeros(length), np.ones(length)
+    usable, any_served = np.ones(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
+    for factor, meter in terms:
+        service = site.meters[meter].in_service
+        served = (grid.start >= service.start) & (grid.start < service.end)
+        known = ~np.isnan(grid.value[meter])
+        value = value + np.where(served & known, factor * grid.value[meter], 0.0)
+        usable &= known | ~served
+        measured = np.where(served, np.minimum(measured, grid.measured[meter]), measured)
+        any_served |= served & (factor > 0)
+    if required:
+        usable &= any_served
+    return Quantity(value=np.where(usable, value, 0.0), usable=usable, measured=measured)
+
+
+def _onsite(pv: Quantity, export: Quantity | None) -> Quantity:
+    """On-site renewable energy that stayed on the site: in each interval PV less the smaller of PV and export."""
+    if export is None:
+        return pv
+    return Quantity(
+        value=pv.value - np.minimum(pv.value, export.value),
+        usable=pv.usable & export.usable,
+        measured=np.minimum(pv.measured, export.measured),
+    )
+
+
+def _contracts(certificates: Sequence[Certificate] | None) -> dict[str, list[Certificate]]:
+    """Rows that count, by what they count as; none where the site names no certificate file."""
+    if certificates is None:
+        return {}
+    return {
+        "ppa": [row for row in certificates if row.kind == "ppa" and _retired(row)],
+        "certificate": [row for row in certificates if row.kind == "certificate" and _retired(row)],
+        "onsite_sold": [row for row in certificates if row.kind == "onsite" and row.status == "sold"],
+    }
+
+
+def _retired(row: Certificate) -> bool:
+    return row.status == "retired" and row.retired_on is not None
+
+
+def _even(rows: Sequence[Certificate], grid: SiteGrid) -> Quantity:
+    """Certificates as an even power over their periods."""
+    value = np.zeros(len(grid.start))
+    for row in rows:
+        overlap = np.minimum(grid.start + grid.grid, row.interval.end) - np.maximum(grid.start, row.interval.start)
+        value = value + row.kwh * (np.maximum(overlap, 0) / max(row.interval.width, 1))
+    everywhere = np.ones(len(grid.start))
+    return Quantity(value=value, usable=everywhere > 0, measured=everywhere)

@@ -1,0 +1,15 @@
+"""Key performance indicators, one topic a file; METRICS in the README lists formulas and sources."""
+
+from __future__ import annotations
+
+from analytics.kpi.base import Kpi
+from analytics.kpi.power import PEAK_DEMAND, UPS_EFFICIENCY
+from analytics.kpi.pue import DCIE, PUE
+from analytics.kpi.ref import REF
+from analytics.kpi.subsystems import OVERHEADS, PARTIAL_PUES
+from analytics.kpi.wue import WUE
+
+KPIS: dict[str, Kpi] = {
+    kpi.name: kpi for kpi in (PUE, WUE, REF, DCIE, UPS_EFFICIENCY, PEAK_DEMAND, *PARTIAL_PUES, *OVERHEADS)
+}
+"""Every KPI by name."""

@@ -1,0 +1,53 @@
+"""Partial PUE, (E_sub + E_IT) / E_IT (ISO/IEC 30134-2), and the overhead split, E_sub / E_IT.
+
+All subsystems are taken over the same intervals, those in which everything metered of them has a value, so the
+overheads sum to PUE - 1 over those intervals exactly. ``other`` is what E_DC holds beside IT and the three metered
+subsystems; a subsystem that is not metered is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from analytics.kpi.base import Kpi, Ratio, boundary
+
+SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
+_METERED_BY = {"cooling": "cooling", "power_chain": "ups_input", "lighting": "lighting"}
+_EVERYTHING = ("cooling", "ups_input", "lighting")
+
+
+def split(sums: Mapping[str, float]) -> dict[str, float]:
+    """Energy of each subsystem, from sums over the same intervals; those not metered are in ``other``."""
+    e_dc, e_it = sums["e_dc"], sums["e_it"]
+    parts = {name: sums[name] for name in ("cooling", "lighting") if name in sums}
+    if "ups_input" in sums:
+        parts["power_chain"] = sums["ups_input"] - e_it
+    parts["other"] = e_dc - e_it - sum(parts.values())
+    return parts
+
+
+def _combine(subsystem: str, base: float) -> Callable[[Mapping[str, float]], Ratio]:
+    def combine(sums: Mapping[str, float]) -> Ratio:
+        e_it = sums["e_it"]
+        energy = split(sums)[subsystem]
+        return Ratio(numerator=energy + base * e_it, denominator=e_it, issues=boundary(sums["e_dc"], e_it))
+
+    return combine
+
+
+def _kpi(prefix: str, label: str, subsystem: str, base: float) -> Kpi:
+    metered = _METERED_BY.get(subsystem)
+    needs = ("e_dc", "e_it") if metered is None else ("e_dc", "e_it", metered)
+    return Kpi(
+        name=f"{prefix}_{subsystem}",
+        label=f"{label} {subsystem.replace('_', ' ')}",
+        unit="1",
+        needs=needs,
+        uses=tuple(name for name in _EVERYTHING if name not in needs),
+        combine=_combine(subsystem, base),
+        category=True,
+    )
+
+
+PARTIAL_PUES = tuple(_kpi("ppue", "pPUE", subsystem, 1.0) for subsystem in SUBSYSTEMS)
+OVERHEADS = tuple(_kpi("overhead", "Overhead", subsystem, 0.0) for subsystem in SUBSYSTEMS)

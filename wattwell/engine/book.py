@@ -1,0 +1,177 @@
+"""KPI values of sites from stored interval values, kept ready by day.
+
+Each site's quantities are summed by UTC day once and again only when interval values of that day change, so a KPI
+over a year costs its days, not its intervals, and a new reading costs one day.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from analytics.balance import Quantity, lay_out, members, needed_meters, quantities, sides
+from analytics.evaluate import Rules, Window, evaluate
+from analytics.kpi import KPIS
+from analytics.kpi.base import Kpi
+from analytics.windows import DayBlock, Sums, day_blocks, total, whole, window_sums
+from wattwell.config.settings import Config
+from wattwell.engine.analyse import Changed
+from wattwell.intervals import DAY, floor_to, starts
+from wattwell.model import KpiValue, Site
+from wattwell.store.protocol import ReadingStore
+
+_BULK_DAYS = 31
+"""Days loaded at once."""
+_K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
+
+
+class _Recent(Generic[_K, _V]):
+    """The most recently used entries, at most ``size``."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[_K, _V] = OrderedDict()
+
+    def get(self, key: _K) -> _V | None:
+        if key in self._entries:
+            self._entries.move_to_end(key)
+        return self._entries.get(key)
+
+    def put(self, key: _K, value: _V) -> None:
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def drop(self, stale: Callable[[_K], bool]) -> None:
+        for key in [key for key in self._entries if stale(key)]:
+            del self._entries[key]
+
+
+@dataclass(slots=True)
+class _SiteBook:
+    site: Site
+    meters: tuple[str, ...]
+    """Meters that some quantity is made of, virtual ones among them."""
+    stored: tuple[str, ...]
+    """The real meters behind them."""
+    available: frozenset[str]
+    """Quantities that the site has."""
+    totals: dict[int, Mapping[str, Sums]] = field(default_factory=dict)
+    """By UTC midnight, then KPI: the sums of a whole day."""
+
+
+class KpiBook:
+    """KPI values of every site of a configuration; safe to ask from several threads."""
+
+    def __init__(self, config: Config, store: ReadingStore) -> None:
+        self._store = store
+        self._grid = config.grid
+        self._rules = Rules(grid=config.grid, full=config.full, provisional=config.provisional)
+        self._lock = threading.RLock()
+        self._blocks: _Recent[tuple[str, int], Mapping[str, DayBlock]] = _Recent(64)
+        self._middles: _Recent[tuple[str, str, int, int], Sums] = _Recent(4096)
+        self._sites = {site.id: _open(site) for site in config.sites.values()}
+
+    def forget(self, changes: Iterable[Changed]) -> None:
+        """Drops what was made from interval values that have changed."""
+        with self._lock:
+            for change in changes:
+                book = self._sites.get(change.site)
+                if book is not None:
+                    self._forget(book, floor_to(change.start, DAY), change.end)
+
+    def _forget(self, book: _SiteBook, first: int, end: int) -> None:
+        site = book.site.id
+        for day in [day for day in book.totals if first <= day < end]:
+            del book.totals[day]
+        self._blocks.drop(lambda key: key[0] == site and first <= key[1] < end)
+        self._middles.drop(lambda key: key[0] == site and key[2] < end and key[3] > first)
+
+    def value(self, site: str, kpi: str, window: Window) -> KpiValue:
+        """One KPI of one site over one window, whose ends are grid edges."""
+        book, made = self._sites[site], KPIS[kpi]
+        with self._lock:
+            sums = None if made.missing(book.available) else self._sums(book, made, window)
+        return evaluate(book.site, made, window, sums, book.available, self._rules)
+
+    def longest_period(self, site: str, kpi: str) -> int:
+        """The longest ``period`` of the meters that a KPI needs, microseconds."""
+        book = self._sites[site]
+        names = KPIS[kpi].quantities(book.available)
+        parts = sides(book.site)
+        chosen = [meter for name in names for _, meter in parts.get(_SIDE_OF.get(name, name), ())]
+        real = {member for meter in chosen for member in members(book.site, meter)}
+        return max((book.site.meters[meter].period for meter in real), default=0)
+
+    def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
+        """The site's quantities on the grid intervals in ``[start, end)``."""
+        return self._quantities(self._sites[site], start, end)
+
+    def _quantities(self, book: _SiteBook, start: int, end: int) -> Mapping[str, Quantity]:
+        found = self._store.intervals(book.site.id, book.stored, start, end)
+        grid = lay_out(book.site, found, (*book.stored, *book.meters), starts(start, end, self._grid), self._grid)
+        return quantities(book.site, grid)
+
+    def _sums(self, book: _SiteBook, kpi: Kpi, window: Window) -> Sums:
+        span = window.interval
+        return window_sums(
+            span.start,
+            span.end,
+            self._grid,
+            lambda day: self._block(book, day)[kpi.name],
+            lambda first, end: self._middle(book, kpi, first, end),
+        )
+
+    def _middle(self, book: _SiteBook, kpi: Kpi, first: int, end: int) -> Sums:
+        key = (book.site.id, kpi.name, first, end)
+        known = self._middles.get(key)
+        if known is None:
+            days = range(first, end, DAY)
+            self._load(book, [day for day in days if day not in book.totals])
+            known = total([book.totals[day][kpi.name] for day in days], len(kpi.quantities(book.available)))
+            self._middles.put(key, known)
+        return known
+
+    def _block(self, book: _SiteBook, day: int) -> Mapping[str, DayBlock]:
+        known = self._blocks.get((book.site.id, day))
+        if known is None:
+            known = self._make(book, day, 1)[0]
+            self._blocks.put((book.site.id, day), known)
+        return known
+
+    def _load(self, book: _SiteBook, days: Sequence[int]) -> None:
+        """Makes the totals of days that are not known, a stretch at a time."""
+        for index, day in enumerate(days):
+            if day in book.totals:
+                continue
+            ahead = [d for place, d in enumerate(days[index : index + _BULK_DAYS]) if d == day + place * DAY]
+            for offset, blocks in enumerate(self._make(book, day, len(ahead))):
+                book.totals[day + offset * DAY] = {name: whole(block) for name, block in blocks.items()}
+
+    def _make(self, book: _SiteBook, day: int, count: int) -> list[Mapping[str, DayBlock]]:
+        found = self._quantities(book, day, day + count * DAY)
+        made = {
+            name: day_blocks([found[q] for q in kpi.quantities(book.available)], count, kpi.peak)
+            for name, kpi in KPIS.items()
+            if not kpi.missing(book.available)
+        }
+        return [{name: blocks[place] for name, blocks in made.items()} for place in range(count)]
+
+
+_SIDE_OF = {"onsite": "pv"}
+
+
+def _open(site: Site) -> _SiteBook:
+    meters = needed_meters(site)
+    stored = tuple(dict.fromkeys(member for meter in meters for member in members(site, meter)))
+    available = set(sides(site))
+    if "pv" in available:
+        available.add("onsite")
+    if site.certificates is not None:
+        available |= {"ppa", "certificate", "onsite_sold"}
+    return _SiteBook(site=site, meters=meters, stored=stored, available=frozenset(available))
