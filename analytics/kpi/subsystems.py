@@ -8,21 +8,31 @@ subsystems; a subsystem that is not metered is part of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from analytics.kpi.base import Kpi, Ratio, boundary
+from wattwell.model import Float64
+
+_Energy = TypeVar("_Energy", float, Float64)
 
 SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
 _METERED_BY = {"cooling": "cooling", "power_chain": "ups_input", "lighting": "lighting"}
 _EVERYTHING = ("cooling", "ups_input", "lighting")
 
 
-def split(sums: Mapping[str, float]) -> dict[str, float]:
-    """Energy of each subsystem, from sums over the same intervals; those not metered are in ``other``."""
+def split(sums: Mapping[str, _Energy]) -> dict[str, _Energy]:
+    """Energy of each subsystem, from sums over the same intervals; those not metered are in ``other``.
+
+    Takes one number or one array for each of ``e_dc e_it`` and, where metered, ``cooling ups_input lighting``.
+    """
     e_dc, e_it = sums["e_dc"], sums["e_it"]
     parts = {name: sums[name] for name in ("cooling", "lighting") if name in sums}
     if "ups_input" in sums:
         parts["power_chain"] = sums["ups_input"] - e_it
-    parts["other"] = e_dc - e_it - sum(parts.values())
+    other = e_dc - e_it
+    for energy in parts.values():
+        other = other - energy
+    parts["other"] = other
     return parts
 
 

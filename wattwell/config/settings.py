@@ -87,6 +87,9 @@ class Config:
     """Usable share from which a value is shown as provisional."""
     sites: Mapping[str, Site]
     rules: tuple[AlertRule, ...]
+    """The declared ones, or PueHigh where the file has no ``alerts``."""
     notify: tuple[Notifier, ...]
     notes: tuple[str, ...] = field(default=())
     """Things worth saying that are no faults, for ``check``."""
+    alerts_declared: bool = True
+    """False where the file has no ``alerts``, so that ``rules`` are the shipped ones."""

@@ -1,0 +1,284 @@
+"""The raw shape of the configuration: keys and kinds of values, key by key (INTERFACE, Configuration).
+
+Every field of the larger parts may be None: a part with faults is read as far as it is right, so that the checks
+across parts still run and all faults come at once. ``required`` names the keys that must be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+
+from wattwell.config import values
+from wattwell.config.values import (
+    Duration,
+    Hold,
+    Identifier,
+    LocalDate,
+    MqttVersion,
+    NotNegative,
+    Number,
+    NumberOrFile,
+    Positive,
+    PositiveShare,
+    RequiredDate,
+    Share,
+    Subscription,
+    Text,
+    Topic,
+    UnitName,
+    ValuePath,
+)
+from wattwell.model import Accumulation, Interpolation
+from wattwell.roles import ROLES
+from wattwell.units import QuantityKind
+
+DECODERS = ("json", "plain")
+LATER_DECODERS = ("influx", "senml", "sparkplug", "shelly", "tasmota")
+LIMITS = ("enefg-existing", "enefg-new", "enefg-draft-2026-04", "gb40879-2021")
+"""Tables of dated limits that a site may choose (METRICS, Limits)."""
+WUE_NUMERATORS = ("total_input", "potable", "fresh", "consumed")
+ROLLING_WINDOWS = ("1h", "24h", "7d", "30d", "365d")
+
+Role = Annotated[str, values.one_of("role", tuple(ROLES))]
+Quantity = Annotated[QuantityKind, values.one_of("quantity", tuple(QuantityKind), turn=QuantityKind)]
+AccumulationName = Annotated[Accumulation, values.one_of("accumulation", tuple(Accumulation), turn=Accumulation)]
+InterpolationName = Annotated[Interpolation, values.one_of("interpolation", tuple(Interpolation), turn=Interpolation)]
+
+
+class Raw(BaseModel):
+    """A mapping of the configuration as written."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    required: ClassVar[tuple[str, ...]] = ()
+    """Keys that must be there."""
+    _broken: set[str] = PrivateAttr(default_factory=set)
+
+    def mark_broken(self, keys: Iterable[str]) -> Self:
+        """Notes keys that were written with a fault and are None here because of it."""
+        self._broken.update(keys)
+        return self
+
+    def broken(self, key: str) -> bool:
+        """Whether this key was written, with a fault."""
+        return key in self._broken
+
+    def lacks(self, key: str) -> bool:
+        """Whether a key was not written at all."""
+        return getattr(self, key) is None and key not in self._broken
+
+
+class RawStore(Raw):
+    url: Text | None = None
+    token_file: Text | None = None
+    raw_retention: Duration | None = None
+
+
+class RawTls(Raw):
+    ca_file: Text | None = None
+    cert_file: Text | None = None
+    key_file: Text | None = None
+
+
+class RawMqtt(Raw):
+    required = ("url",)
+    url: Text | None = None
+    client_id: Text | None = None
+    username: Text | None = None
+    password_file: Text | None = None
+    tls: RawTls | None = None
+    subscribe: list[Subscription] | None = None
+    version: MqttVersion | None = None
+    session_expiry: Hold | None = None
+    max_payload: Annotated[int, values.integer("a number of bytes from 1 to 268435455", 1, 268_435_455)] | None = None
+
+
+class RawHttp(Raw):
+    listen: Text | None = None
+    token_file: Text | None = None
+
+
+class RawCoverage(Raw):
+    full: Share | None = None
+    provisional: Share | None = None
+
+
+class RawPrices(Raw):
+    currency: Annotated[str, values.currency()]
+    electricity_per_kwh: NotNegative
+    water_per_m3: NotNegative
+
+
+class RawFactors(Raw):
+    grid_kg_per_kwh: NumberOrFile | None = None
+    market_kg_per_kwh: NumberOrFile | None = None
+    grid_carbon_free_share: NumberOrFile | None = None
+    ewif_l_per_kwh: NumberOrFile | None = None
+
+
+class RawTargets(Raw):
+    """Targets by KPI; shares at most 1, PUE and ERE no better than physics allows."""
+
+    pue: Annotated[float, values.number("a PUE of 1 or more", lambda x: x >= 1)] | None = None
+    wue: Positive | None = None
+    wue_source: Positive | None = None
+    ere: Positive | None = None
+    cer: Positive | None = None
+    cue_location: Positive | None = None
+    cue_market: Positive | None = None
+    peak_demand_kw: Positive | None = None
+    renewable_share: PositiveShare | None = None
+    ref: PositiveShare | None = None
+    erf: PositiveShare | None = None
+    cfe: PositiveShare | None = None
+    dcie: PositiveShare | None = None
+    ups_efficiency: PositiveShare | None = None
+    water_reclaimed_share: PositiveShare | None = None
+    load_factor: PositiveShare | None = None
+
+
+class RawSource(Raw):
+    topic: Topic
+    decoder: Annotated[str, values.one_of("decoder", DECODERS, LATER_DECODERS)] | None = None
+    value: ValuePath | None = None
+    time: ValuePath | None = None
+    time_unit: Annotated[str, values.one_of("time unit", ("s", "ms", "us", "ns"))] | None = None
+    unit: ValuePath | None = None
+
+
+class RawDated(Raw):
+    """A number in force from a local date on; no date: always."""
+
+    since: RequiredDate | None = Field(alias="from")
+    value: float | None
+
+
+class RawMultiplier(RawDated):
+    value: Annotated[float, values.number("a multiplier above 0; turn a direction with `sign: -1`", lambda x: x > 0)]
+
+
+class RawSign(RawDated):
+    value: Annotated[float, values.number("1 or -1", lambda x: x in (1, -1))]
+
+
+def _multiplier(value: Any) -> Any:
+    if value is None or isinstance(value, list):
+        return value
+    if values.as_number(value) <= 0:
+        raise ValueError("write a multiplier above 0; turn a direction with `sign: -1`")
+    return [RawMultiplier.model_construct(since=None, value=float(value))]
+
+
+def _sign(value: Any) -> Any:
+    if value is None or isinstance(value, list):
+        return value
+    if isinstance(value, bool) or value not in (1, -1):
+        raise ValueError("write 1 or -1, or a dated list such as [{from: 2026-01-01, value: -1}]")
+    return [RawSign.model_construct(since=None, value=float(value))]
+
+
+def _range(value: Any) -> Any:
+    if value is None:
+        return None
+    says = "write two numbers in the meter's unit, the lower one first, such as [0, 100]"
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError(says)
+    try:
+        low, high = (values.as_number(edge) for edge in value)
+    except ValueError as error:
+        raise ValueError(says) from error
+    if low >= high:
+        raise ValueError(says)
+    return (low, high)
+
+
+class RawMeter(Raw):
+    required = ("id", "quantity")
+    id: Identifier | None = None
+    role: Role | None = None
+    quantity: Quantity | None = None
+    accumulation: AccumulationName | None = None
+    unit: UnitName | None = None
+    equipment: Text | None = None
+    parent: Text | None = None
+    sign: Annotated[list[RawSign], BeforeValidator(_sign)] | None = None
+    multiplier: Annotated[list[RawMultiplier], BeforeValidator(_multiplier)] | None = None
+    rollover_at: Positive | None = None
+    max_rate: Positive | None = None
+    resolution: NotNegative | None = None
+    accuracy: Share | None = None
+    period: Duration | None = None
+    max_gap: Duration | None = None
+    interpolation: InterpolationName | None = None
+    range: Annotated[tuple[float, float], BeforeValidator(_range)] | None = None
+    sentinels: list[Number] | None = None
+    weight: NotNegative | None = None
+    kg_per_kwh: NotNegative | None = None
+    since: LocalDate | None = Field(default=None, alias="from")
+    until: LocalDate | None = None
+    source: RawSource | None = None
+    formula: Text | None = None
+
+    def dates(self) -> tuple[date, date]:
+        """First day in service and first day no more; far away where open."""
+        return self.since or date.min, self.until or date.max
+
+
+TEXT_COLUMNS = ("id", "role", "quantity", "accumulation", "unit", "equipment", "parent", "period", "max_gap")
+"""Columns of a meters file that are texts as they stand; the others are YAML values. So are formula and source.*."""
+
+
+class RawSite(Raw):
+    required = ("id", "timezone", "pue_category")
+    id: Identifier | None = None
+    name: Text | None = None
+    timezone: Text | None = None
+    pue_category: Annotated[int, values.integer("1 (UPS), 2 (PDU) or 3 (IT equipment)", 1, 3)] | None = None
+    it_power_kw: Positive | None = None
+    fiscal_year_start: Annotated[int, values.integer("a month from 1 to 12", 1, 12)] | None = None
+    wue_numerator: Annotated[str, values.one_of("WUE numerator", WUE_NUMERATORS)] | None = None
+    targets: RawTargets | None = None
+    limits: list[Annotated[str, values.one_of("limit", LIMITS)]] | None = None
+    prices: RawPrices | None = None
+    factors: RawFactors | None = None
+    certificates: Text | None = None
+    meters_file: Text | None = None
+    meters: list[Any] | None = None
+
+
+class RawRule(Raw):
+    required = ("name", "kpi", "window")
+    name: Identifier | None = None
+    kpi: Text | None = None
+    window: Annotated[str, values.one_of("rolling window", ROLLING_WINDOWS)] | None = None
+    above: Number | None = None
+    below: Number | None = None
+    clear: Number | None = None
+    hold: Hold | None = Field(default=None, alias="for")
+    keep_firing: Hold | None = None
+    severity: Identifier | None = None
+    sites: list[Text] | None = None
+    labels: dict[str, Text] | None = None
+    annotations: dict[str, Text] | None = None
+
+
+class RawNotifier(Raw):
+    required = ("url",)
+    url: Text | None = None
+    token_file: Text | None = None
+
+
+class RawConfig(Raw):
+    required = ("sites",)
+    store: Any = None
+    mqtt: Any = None
+    http: Any = None
+    grid: Duration | None = None
+    late: Duration | None = None
+    coverage: Any = None
+    sites: list[Any] | None = None
+    alerts: list[Any] | None = None
+    notify: list[Any] | None = None

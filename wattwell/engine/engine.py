@@ -1,0 +1,301 @@
+"""The engine: one store, its analysis, and the answers to every question. Used alike by commands and the service."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from alerts.listing import counts, listing
+from alerts.notify import Notifier
+from analytics.balance import Quantity, lay_out
+from analytics.evaluate import Window
+from analytics.kpi import KPIS
+from analytics.kpi.subsystems import SUBSYSTEMS, split
+from analytics.rollup import roll_up
+from collector.ingest import UNMAPPED_STATE, read_unmapped
+from wattwell.config.settings import Config
+from wattwell.engine import shapes
+from wattwell.engine.analyse import analyse
+from wattwell.engine.book import KpiBook
+from wattwell.engine.fingerprint import forget_changed
+from wattwell.engine.queries import Document, Snapshot
+from wattwell.engine.spans import ROLLING, parse_time, windows
+from wattwell.engine.watch import AlertWatch
+from wattwell.errors import UsageError
+from wattwell.intervals import HOUR, SECOND, Interval, floor_to, iso, local_date, starts
+from wattwell.model import Float64, KpiValue, MeterKey, Site
+from wattwell.store.protocol import ReadingStore
+
+_REJECTS_SHOWN = 1000
+
+
+class Engine:
+    """Keeps figures up to date with a store (``refresh``) and answers :class:`~wattwell.engine.queries.Queries`."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: ReadingStore,
+        clock: Callable[[], int],
+        notifiers: Mapping[str, Notifier] | None = None,
+    ) -> None:
+        """``clock`` gives microseconds UTC; ``notifiers`` by id, None where nobody is to be told of alerts."""
+        self.config = config
+        self.store = store
+        self._clock = clock
+        self._meters = {
+            (site.id, meter.id): meter
+            for site in config.sites.values()
+            for meter in site.meters.values()
+            if not meter.virtual
+        }
+        self._analysing = threading.Lock()
+        self._book = KpiBook(config, store)
+        forget_changed(store, self._meters, config.grid)
+        self.watch = AlertWatch(config, store, self._book, notifiers)
+
+    # -- keeping up -------------------------------------------------------------------------------------------
+
+    def refresh(self) -> bool:
+        """Analyses what is dirty and steps the alert rules; whether any interval value may have changed."""
+        with self._analysing:
+            changed = analyse(self.store, self._meters, self.config.grid)
+            self._book.forget(changed)
+            self.watch.step(self._clock())
+        return bool(changed)
+
+    # -- sites ------------------------------------------------------------------------------------------------
+
+    def _site(self, site: str) -> Site:
+        if site not in self.config.sites:
+            raise UsageError(f"site {site!r} is not configured; known: {', '.join(self.config.sites)}")
+        return self.config.sites[site]
+
+    def _chosen(self, site: str | None) -> list[Site]:
+        return list(self.config.sites.values()) if site is None else [self._site(site)]
+
+    def sites(self) -> list[Document]:
+        """See :class:`~wattwell.engine.queries.Queries`."""
+        last = self.store.last_readings()
+        return [shapes.site_document(site, self.config.grid, last) for site in self.config.sites.values()]
+
+    # -- KPIs -------------------------------------------------------------------------------------------------
+
+    def kpi(
+        self,
+        site: str | None = None,
+        kpis: Sequence[str] | None = None,
+        window: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> list[Document]:
+        """KPI values by site, KPI and window; without ``site``, the roll-up too."""
+        values = self.kpi_values(site, kpis, window, start, end)
+        return [shapes.kpi_document(value) for value in values]
+
+    def kpi_values(
+        self,
+        site: str | None,
+        kpis: Sequence[str] | None,
+        window: str | None,
+        start: str | None,
+        end: str | None,
+    ) -> list[KpiValue]:
+        """KPI values as objects; see :meth:`kpi`."""
+        names = list(KPIS) if kpis is None else list(kpis)
+        for name in names:
+            if name not in KPIS:
+                raise UsageError(f"kpi {name!r} is not known; use one of {', '.join(KPIS)}")
+        now = self._clock()
+        found: list[KpiValue] = []
+        for chosen in self._chosen(site):
+            since = None if start is None else parse_time(start, chosen.zone)
+            until = None if end is None else parse_time(end, chosen.zone)
+            for name in names:
+                live = self.live_edge(chosen.id, name, now)
+                spans = windows(chosen, window, since, until, live, self.config.grid)
+                found.extend(self._book.value(chosen.id, name, span) for span in spans)
+        return found if site is not None else [*found, *self._rolled_up(found, window)]
+
+    def live_edge(self, site: str, kpi: str, now: int) -> int:
+        """The last grid edge not after now less the longest period of the meters that a KPI needs."""
+        return floor_to(now - self._book.longest_period(site, kpi), self.config.grid)
+
+    def _rolled_up(self, values: Sequence[KpiValue], window: str | None) -> list[KpiValue]:
+        """The roll-up over all sites of each KPI and window that every site has."""
+        groups: dict[tuple[str, object], list[KpiValue]] = {}
+        for value in values:
+            place: object = None
+            if window in ROLLING:
+                place = value.interval.end
+            elif window is not None:
+                place = local_date(value.interval.start, self.config.sites[value.site].zone)
+            groups.setdefault((value.kpi, place), []).append(value)
+        return [roll_up(group) for group in groups.values() if len(group) == len(self.config.sites)]
+
+    # -- interval values --------------------------------------------------------------------------------------
+
+    def _span(self, site: Site, start: str | None, end: str | None) -> Interval:
+        """A span on the grid; by default all that is stored."""
+        extent = self.store.extent(site.id) or (0, -self.config.grid)
+        low = extent[0] if start is None else floor_to(parse_time(start, site.zone), self.config.grid)
+        high = extent[1] + self.config.grid if end is None else floor_to(parse_time(end, site.zone), self.config.grid)
+        if end is None and start is not None:
+            high = max(low, high)
+        if high < low:
+            raise UsageError("the span is empty: --from must be before --to")
+        return Interval(low, high)
+
+    def series(
+        self, site: str, meter: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        """Interval values of one or all meters, virtual ones too; an interval without a value is missing."""
+        chosen = self._site(site)
+        if meter is not None and meter not in chosen.meters:
+            raise UsageError(f"meter {meter!r} is not configured at {site}; known: {', '.join(chosen.meters)}")
+        names = list(chosen.meters) if meter is None else [meter]
+        span, grid = self._span(chosen, start, end), self.config.grid
+        at = starts(span.start, span.end, grid)
+        real = [name for name, each in chosen.meters.items() if not each.virtual]
+        found = self.store.intervals(site, real, span.start, span.end)
+        if not len(at):
+            return []
+        laid = lay_out(chosen, found, names, at, grid)
+        cell = (found.values.start - span.start) // grid
+        documents: list[Document] = []
+        for name in names:
+            recovered = np.zeros(len(at), dtype=np.bool_)
+            if name in found.meters:
+                mine = found.meter == found.meters.index(name)
+                recovered[cell[mine]] = found.values.recovered[mine]
+            documents += shapes.series_documents(
+                chosen.meters[name], at, laid.value[name], laid.measured[name], recovered.tolist(), grid
+            )
+        return documents
+
+    def power(self, site: str, start: str | None = None, end: str | None = None) -> list[Document]:
+        """Mean power of the site and its subsystems, and water, by grid interval."""
+        span = self._span(self._site(site), start, end)
+        if not span.width:
+            return []
+        found = self._book.quantities(site, span.start, span.end)
+        columns = self._power_columns(found)
+        at = starts(span.start, span.end, self.config.grid).tolist()
+        return [
+            {"start": iso(begin), "end": iso(begin + self.config.grid)}
+            | {name: _number(column[place]) for name, column in columns.items()}
+            for place, begin in enumerate(at)
+        ]
+
+    def _power_columns(self, found: Mapping[str, Quantity]) -> dict[str, Float64]:
+        """kW by subsystem and litres of water on each interval; NaN where unknown."""
+        known = {name: np.where(q.usable, q.value, np.nan) for name, q in found.items()}
+        hours = self.config.grid / HOUR
+        columns: dict[str, Float64] = {}
+        if "e_dc" in known:
+            columns["total"] = known["e_dc"] / hours
+        if "e_it" in known:
+            columns["it"] = known["e_it"] / hours
+        if "e_dc" in known and "e_it" in known:
+            columns |= {name: energy / hours for name, energy in split(known).items()}
+        length = len(next(iter(known.values()))) if known else 0
+        unknown = np.full(length, np.nan)
+        columns = {name: columns.get(name, unknown) for name in ("total", "it", *SUBSYSTEMS)}
+        return columns | {"water_litres": known.get("water", unknown)}
+
+    # -- alerts and ledgers -----------------------------------------------------------------------------------
+
+    def alerts(self, site: str | None = None) -> list[Document]:
+        """Current states, then history."""
+        return listing(self.watch.board, self.config.rules, [chosen.id for chosen in self._chosen(site)])
+
+    def events(
+        self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        """The meter-event ledger."""
+        documents = []
+        for chosen in self._chosen(site):
+            low = None if start is None else parse_time(start, chosen.zone)
+            high = None if end is None else parse_time(end, chosen.zone)
+            documents += [shapes.event_document(e) for e in self.store.events(chosen.id, meter, low, high)]
+        return documents
+
+    def rejects(self, site: str | None = None) -> list[Document]:
+        """Rejected readings, latest first."""
+        chosen = None if site is None else self._site(site).id
+        kinds = {kind: n for kind, n in self.store.reject_counts().items() if chosen is None or kind[0] == chosen}
+        return shapes.reject_documents(self.store.rejects(chosen, _REJECTS_SHOWN), kinds)
+
+    def unmapped(self) -> list[Document]:
+        """Topics seen but bound to no meter."""
+        return [entry.as_json() for entry in read_unmapped(self.store.load_state(UNMAPPED_STATE))]
+
+    def problems(self, site: str) -> list[Document]:
+        """Meters that have never reported or have stopped, and rejects, worst first."""
+        chosen, last, now = self._site(site), self.store.last_readings(), self._clock()
+        found: list[Document] = []
+        for meter in chosen.meters.values():
+            at = last.get((site, meter.id))
+            if meter.virtual or not meter.in_service.start <= now < meter.in_service.end:
+                continue
+            if at is None:
+                found.append(_problem(meter.id, "meter.silent", "error", "has never reported", None))
+            elif now - at > max(meter.max_gap, 3 * meter.period):
+                found.append(_problem(meter.id, "meter.stale", "warning", f"last reported at {iso(at)}", at))
+        for (of, name, topic, reason), count in sorted(self.store.reject_counts().items(), key=lambda item: -item[1]):
+            if of == site:
+                what = f"{count} rejected as {reason}"
+                found.append(_problem(name or topic, f"rejects.{reason}", "warning", what, None))
+        return found
+
+    # -- metrics ----------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """The state for /metrics, but for what only the collector knows."""
+        now = self._clock()
+        values: list[KpiValue] = []
+        power: dict[tuple[str, str], float] = {}
+        for site in self.config.sites:
+            for name in KPIS:
+                edge = self.live_edge(site, name, now)
+                spans = (Window(name=w, interval=Interval(edge - span, edge)) for w, span in ROLLING.items())
+                values += [self._book.value(site, name, span) for span in spans]
+            power |= self._power_now(site, self.live_edge(site, "pue", now))
+        return Snapshot(
+            kpis=tuple(values),
+            power_watts=power,
+            last_readings={key: at / SECOND for key, at in self.store.last_readings().items() if self._known(key)},
+            alerts=counts(self.watch.board, self.config.rules, self.config.sites),
+        )
+
+    def _known(self, key: MeterKey) -> bool:
+        return key in self._meters
+
+    def _power_now(self, site: str, edge: int) -> dict[tuple[str, str], float]:
+        """Watts by subsystem in the last complete interval; nothing where that is not known."""
+        columns = self._power_columns(self._book.quantities(site, edge - self.config.grid, edge))
+        return {
+            (site, name): float(column[0]) * 1000
+            for name, column in columns.items()
+            if name != "water_litres" and len(column) and np.isfinite(column[0])
+        }
+
+    def close(self) -> None:
+        """Releases the store."""
+        self.store.close()
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _problem(meter: str | None, code: str, severity: str, message: str, since: int | None) -> Document:
+    return {
+        "meter": meter,
+        "code": code,
+        "severity": severity,
+        "message": message,
+        "since": None if since is None else iso(since),
+    }

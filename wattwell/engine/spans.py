@@ -1,0 +1,81 @@
+"""What people write for times and windows, as spans on the grid (INTERFACE, Command line)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from analytics.evaluate import Window
+from wattwell.errors import UsageError
+from wattwell.intervals import (
+    CALENDAR,
+    DAY,
+    HOUR,
+    Interval,
+    calendar_next,
+    calendar_start,
+    calendar_windows,
+    day_start,
+    floor_to,
+    parse_iso,
+)
+from wattwell.model import Site
+
+ROLLING = {"1h": HOUR, "24h": 24 * HOUR, "7d": 7 * DAY, "30d": 30 * DAY, "365d": 365 * DAY}
+"""Rolling windows: exact durations."""
+WINDOWS = (*ROLLING, *CALENDAR, "ytd")
+"""Every window one may ask for."""
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def parse_time(text: str, zone: str) -> int:
+    """The instant of ISO 8601 with an offset, or the local start of a bare date or month; else UsageError."""
+    try:
+        if month := _MONTH.fullmatch(text):
+            return day_start(date(int(month[1]), int(month[2]), 1), zone)
+        if _DAY.fullmatch(text):
+            return day_start(date.fromisoformat(text), zone)
+        return parse_iso(text)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"time {text!r} is not understood: write a local date (2026-10-31), a month (2026-10), "
+            "or ISO 8601 with an offset (2026-10-31T08:00:00Z)"
+        ) from None
+
+
+def windows(site: Site, name: str | None, start: int | None, end: int | None, live: int, grid: int) -> Iterator[Window]:
+    """The windows asked for; ``live`` is the live edge, at which a calendar window that is not over is cut.
+
+    ``start`` and ``end`` move back to the grid; ``end`` defaults to ``live``.
+    """
+    until = live if end is None else floor_to(end, grid)
+    since = None if start is None else floor_to(start, grid)
+    if since is not None and since > until:
+        raise UsageError("the span is empty: --from must be before --to")
+    if name is None:
+        if since is None:
+            raise UsageError("without --window, --from is needed: the value is that of [--from, --to)")
+        yield Window(name=None, interval=Interval(since, until))
+    elif name in ROLLING:
+        edges = [until] if since is None else range(since + grid, until + 1, grid)
+        for edge in edges:
+            yield Window(name=name, interval=Interval(edge - ROLLING[name], edge))
+    elif name == "ytd":
+        opened = day_start(calendar_start("year", until - 1, site.zone), site.zone)
+        yield Window(name=name, interval=Interval(opened, until))
+    elif name in CALENDAR:
+        for span in _calendar(site, name, since, until):
+            closed = max(span.start, min(span.end, floor_to(live, grid)))
+            yield Window(name=name, interval=Interval(span.start, closed), cut=closed < span.end)
+    else:
+        raise UsageError(f"window {name!r} is not known; use one of {', '.join(WINDOWS)}")
+
+
+def _calendar(site: Site, name: str, since: int | None, until: int) -> Iterator[Interval]:
+    if since is not None:
+        yield from calendar_windows(name, since, until, site.zone, site.fiscal_year_start)
+        return
+    first = calendar_start(name, until - 1, site.zone, site.fiscal_year_start)
+    yield Interval(day_start(first, site.zone), day_start(calendar_next(name, first), site.zone))

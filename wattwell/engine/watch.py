@@ -1,0 +1,96 @@
+"""Alert rules stepped along the data, once for each grid interval, and notifications on their way.
+
+Rules step up to the live edge, and never beyond the last reading when history is filled in. The state of the rules
+and what there is to tell are stored together, so a crash neither loses nor repeats an alert.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from alerts import outbox
+from alerts.board import Board, advance, documents_of, load, needed, open_notifications
+from alerts.dispatch import deliver
+from alerts.machine import Sample, sample_of
+from alerts.notification import Notification
+from alerts.notify import Notifier
+from analytics.evaluate import Window
+from wattwell.config.settings import Config
+from wattwell.engine.book import KpiBook
+from wattwell.engine.spans import ROLLING
+from wattwell.intervals import Interval, floor_to
+from wattwell.store.protocol import ReadingStore
+
+
+class AlertWatch:
+    """Steps the alert rules of every site; one thread steps, another delivers, any may read ``board``."""
+
+    def __init__(
+        self, config: Config, store: ReadingStore, book: KpiBook, notifiers: Mapping[str, Notifier] | None
+    ) -> None:
+        """``notifiers`` by id; None where history is filled in and nobody is to be told."""
+        self._config = config
+        self._store = store
+        self._book = book
+        self._notifiers = notifiers
+        self._lock = threading.Lock()
+        self.board: Board = load(config.sites, store.load_state)
+        self.outbox = outbox.read(store.load_state(outbox.DOCUMENT))
+        if notifiers is not None:
+            self.outbox, _ = outbox.retarget(self.outbox, notifiers)
+
+    def step(self, now: int) -> None:
+        """Steps every site's rules up to the live edge."""
+        before, told = self.board, list[Notification]()
+        for site in self._config.sites:
+            told += self._step_site(site, now)
+        if self.board is before:
+            return
+        documents = documents_of(self.board, before)
+        with self._lock:
+            if self._notifiers is None:
+                documents[_UNTOLD] = "yes" if told else (self._store.load_state(_UNTOLD) or "")
+            else:
+                if self._store.load_state(_UNTOLD):  # alerts that began in a back-fill are told once they are live
+                    told = list(open_notifications(self.board))
+                self.outbox = outbox.enqueue(self.outbox, told)
+                documents |= {outbox.DOCUMENT: outbox.write(self.outbox), _UNTOLD: ""}
+            self._store.save_states(documents)
+
+    def _step_site(self, site: str, now: int) -> list[Notification]:
+        pairs = needed(self._config.rules, site)
+        extent = self._store.extent(site)
+        if not pairs or extent is None:
+            return []
+        grid = self._config.grid
+        slowest = max(self._book.longest_period(site, kpi) for kpi, _ in pairs)
+        live = floor_to(now - slowest, grid)
+        if self._notifiers is None:
+            live = min(live, extent[1] + grid)
+        stepped = self.board.site(site).at
+        told: list[Notification] = []
+        for edge in range((extent[0] if stepped is None else stepped) + grid, live + 1, grid):
+            samples = {pair: self._sample(site, *pair, edge) for pair in pairs}
+            warming = {pair for pair in pairs if samples[pair].value is None and edge - ROLLING[pair[1]] < extent[0]}
+            self.board, turned = advance(self.board, self._config.rules, site, edge, samples, warming)
+            told += turned
+        return told
+
+    def _sample(self, site: str, kpi: str, window: str, edge: int) -> Sample:
+        span = Window(name=window, interval=Interval(edge - ROLLING[window], edge))
+        return sample_of(self._book.value(site, kpi, span))
+
+    def deliver(self, now: int) -> None:
+        """Tells whom it may concern, and notes what was taken."""
+        with self._lock:
+            due = {} if self._notifiers is None else outbox.due(self.outbox, now)
+        if self._notifiers is None or not any(due.values()):
+            return
+        outcomes = deliver(due, self._notifiers)
+        with self._lock:
+            self.outbox = outbox.settle(self.outbox, outcomes, now)
+            self._store.save_states({outbox.DOCUMENT: outbox.write(self.outbox)})
+
+
+_UNTOLD = "alerts.untold"

@@ -1,0 +1,287 @@
+"""The read-only HTTP face: JSON API, pages, health and /metrics over ``Queries``.
+
+Handlers are plain functions, which FastAPI runs in worker threads: a slow question delays nobody else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+import wattwell
+from wattwell.engine.queries import Document, Queries
+from wattwell.errors import UsageError, WattwellError
+from wattwell.web import shapes
+from wattwell.web.jsonio import MAX_ROWS, encode
+from wattwell.web.limits import check_rows, check_span
+from wattwell.web.metrics import CONTENT_TYPE, Exporter
+from wattwell.web.pages import Pages
+from wattwell.web.present import DEFAULT_WINDOW
+from wattwell.web.security import SECURITY_HEADERS, Gate, TokenRule
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": shapes.ErrorShape, "description": text}
+    for status, text in (
+        (400, "Wrong parameter"),
+        (401, "No valid token"),
+        (404, "Unknown site"),
+        (503, "The store does not answer"),
+    )
+}
+
+
+class Unknown(WattwellError):
+    """What was asked for does not exist; HTTP 404."""
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(encode(document), status_code=status, media_type="application/json")
+
+
+def _once(request: Request) -> None:
+    for name in request.query_params:
+        if len(request.query_params.getlist(name)) > 1:
+            raise UsageError(f"query parameter {name!r} is given more than once; give it once")
+
+
+class _Asker:
+    """Asks ``Queries`` on behalf of requests: checks the site, bounds the answer."""
+
+    def __init__(self, queries: Queries, clock: Callable[[], float], max_rows: int) -> None:
+        self._queries, self._clock, self._max_rows = queries, clock, max_rows
+
+    def site(self, wanted: str | None) -> Document:
+        """The site asked for, or the only one there is."""
+        sites = self._queries.sites()
+        if wanted is None and len(sites) == 1:
+            return sites[0]
+        if wanted is None:
+            raise UsageError(f"query parameter 'site' is required; one of {', '.join(s['id'] for s in sites)}")
+        for site in sites:
+            if site["id"] == wanted:
+                return site
+        raise Unknown(f"unknown site {wanted!r}; one of {', '.join(s['id'] for s in sites)}")
+
+    def known(self, wanted: str | None) -> str | None:
+        """The same site id once it is known to exist; None is every site."""
+        return None if wanted is None else str(self.site(wanted)["id"])
+
+    def span(self, site: Document, start: str | None, end: str | None, each: int = 1) -> None:
+        """Refuses a span that would certainly exceed the bound, before anything is computed."""
+        check_span(site, start, end, now=self._clock(), each=each, limit=self._max_rows)
+
+    def rows(self, found: list[Document]) -> Response:
+        """The answer, if it is within the bound."""
+        check_rows(found, self._max_rows)
+        return _json(found)
+
+    def kpi(self, asked: shapes.KpiQuery) -> Response:
+        """KPI values; site ``all`` is the roll-up alone."""
+        kpis = None if asked.kpi is None else [name.strip() for name in asked.kpi.split(",") if name.strip()]
+        if kpis == []:
+            raise UsageError(f"query parameter 'kpi' = {asked.kpi!r} names no KPI; write for example kpi=pue,wue")
+        sites = self._queries.sites()
+        roll_up = asked.site == "all" and all(site["id"] != "all" for site in sites)
+        wanted = None if roll_up else self.known(asked.site)
+        if asked.window is not None and asked.from_ is not None and asked.window[0].isdigit():
+            for site in sites:
+                if wanted in (None, site["id"]):
+                    self.span(site, asked.from_, asked.to, each=len(kpis or [""]))
+        found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
+        return self.rows([document for document in found if document["site"] == "all"] if roll_up else found)
+
+
+def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(_once)], responses=_ERRORS, tags=["figures"])
+
+    @api.get("/sites", response_model=list[shapes.SiteShape], summary="Sites and their meters")
+    def sites(_: Annotated[shapes.NoQuery, Query()]) -> Response:
+        return _json(queries.sites())
+
+    @api.get("/kpi", response_model=list[shapes.KpiShape], summary="KPI values")
+    def kpi(asked: Annotated[shapes.KpiQuery, Query()]) -> Response:
+        return asker.kpi(asked)
+
+    @api.get("/series", response_model=list[shapes.SeriesShape], summary="Interval values of meters")
+    def series(asked: Annotated[shapes.SeriesQuery, Query()]) -> Response:
+        site = asker.site(asked.site)
+        if asked.meter is not None and all(meter["id"] != asked.meter for meter in site["meters"]):
+            raise UsageError(f"unknown meter {asked.meter!r} at site {site['id']!r}; /api/v1/sites lists them")
+        asker.span(site, asked.from_, asked.to, each=1 if asked.meter else max(len(site["meters"]), 1))
+        return asker.rows(queries.series(site["id"], asked.meter, asked.from_, asked.to))
+
+    @api.get("/power", response_model=list[shapes.PowerShape], summary="Mean power by subsystem, for plots")
+    def power(asked: Annotated[shapes.SpanQuery, Query()]) -> Response:
+        site = asker.site(asked.site)
+        asker.span(site, asked.from_, asked.to)
+        return asker.rows(queries.power(site["id"], asked.from_, asked.to))
+
+    @api.get("/problems", response_model=list[shapes.ProblemShape], summary="What an operator should look at")
+    def problems(asked: Annotated[shapes.OneSiteQuery, Query()]) -> Response:
+        return asker.rows(queries.problems(asker.site(asked.site)["id"]))
+
+    return api
+
+
+def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(_once)], responses=_ERRORS, tags=["ledgers"])
+
+    @api.get("/alerts", response_model=list[shapes.AlertShape], summary="Alert states, then their history")
+    def alerts(asked: Annotated[shapes.SiteQuery, Query()]) -> Response:
+        return asker.rows(queries.alerts(asker.known(asked.site)))
+
+    @api.get("/events", response_model=list[shapes.EventShape], summary="The meter-event ledger")
+    def events(asked: Annotated[shapes.EventQuery, Query()]) -> Response:
+        return asker.rows(queries.events(asker.known(asked.site), asked.meter, asked.from_, asked.to))
+
+    @api.get("/rejects", response_model=list[shapes.RejectShape], summary="Rejected readings by reason")
+    def rejects(asked: Annotated[shapes.SiteQuery, Query()]) -> Response:
+        return asker.rows(queries.rejects(asker.known(asked.site)))
+
+    @api.get("/unmapped", response_model=list[shapes.UnmappedShape], summary="Topics bound to no meter")
+    def unmapped(_: Annotated[shapes.NoQuery, Query()]) -> Response:
+        return asker.rows(queries.unmapped())
+
+    return api
+
+
+def _health_routes(queries: Queries, ready: Callable[[], tuple[bool, str]]) -> APIRouter:
+    health = APIRouter(tags=["health"])
+    exporter = Exporter(queries.snapshot)
+
+    @health.get("/healthz", response_model=shapes.StatusShape, summary="The process answers; needs no token")
+    def healthz() -> Response:
+        return _json({"status": "ok"})
+
+    unready: dict[int | str, dict[str, Any]] = {503: {"model": shapes.StatusShape, "description": "Not ready"}}
+
+    @health.get("/readyz", response_model=shapes.StatusShape, responses=unready, summary="The service does its work")
+    def readyz() -> Response:
+        is_ready, reason = ready()
+        return _json({"status": "ready" if is_ready else "not ready", "reason": reason}, 200 if is_ready else 503)
+
+    @health.get("/metrics", response_class=Response, summary="Prometheus metrics")
+    def metrics() -> Response:
+        return Response(exporter.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    return health
+
+
+def _page_routes(queries: Queries, pages: Pages, app: FastAPI) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def home(window: str = DEFAULT_WINDOW) -> Response:
+        sites = queries.sites()
+        return pages.site(sites[0], sites, window) if len(sites) == 1 else pages.fleet(sites, window)
+
+    @router.get("/sites/{site}")
+    def site_page(site: str, window: str = DEFAULT_WINDOW) -> Response:
+        sites = queries.sites()
+        for found in sites:
+            if found["id"] == site:
+                return pages.site(found, sites, window)
+        raise Unknown(f"unknown site {site!r}; one of {', '.join(s['id'] for s in sites)}")
+
+    @router.get("/docs")
+    def docs() -> Response:
+        return pages.docs(app.openapi())
+
+    return router
+
+
+def _describe_fault(error: RequestValidationError) -> str:
+    for fault in error.errors():
+        name = str(fault["loc"][-1])
+        if fault["type"] == "extra_forbidden":
+            return f"unknown query parameter {name!r}; /docs lists the parameters of each question"
+        return f"query parameter {name!r} = {fault.get('input')!r} is wrong: {fault['msg']}"
+    return "the request is malformed; /docs lists the parameters of each question"
+
+
+def _install_errors(app: FastAPI, pages: Pages) -> None:
+    def answer(request: Request, status: int, message: str) -> Response:
+        if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
+            return pages.error(status, message)
+        return _json({"error": message}, status)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        fault = _describe_fault(error) if isinstance(error, RequestValidationError) else str(error)
+        return answer(request, 400, fault)
+
+    def refused(request: Request, error: Exception) -> Response:
+        status = 400 if isinstance(error, UsageError) else 404 if isinstance(error, Unknown) else 503
+        return answer(request, status, str(error))
+
+    def missing(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        sentences = {404: f"there is nothing at {request.url.path}; see / and /docs", 405: "this service is read-only"}
+        return answer(request, status, sentences.get(status, str(error)))
+
+    def broken(request: Request, error: Exception) -> Response:
+        response = answer(request, 500, f"internal error ({type(error).__name__}); the service's log has the details")
+        response.headers.update(SECURITY_HEADERS)  # made outside the gate
+        return response
+
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(WattwellError, refused)
+    app.add_exception_handler(HTTPException, missing)
+    app.add_exception_handler(Exception, broken)
+
+
+def _openapi(app: FastAPI, description: str) -> Callable[[], dict[str, Any]]:
+    def build() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, description=description, routes=app.routes)
+            for path in schema["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)  # wrong parameters are 400 here
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schema["components"]["schemas"].pop(unused, None)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    return build
+
+
+def create_app(
+    queries: Queries,
+    *,
+    token: str | None,
+    ready: Callable[[], tuple[bool, str]],
+    clock: Callable[[], float] = time.time,
+    max_rows: int = MAX_ROWS,
+) -> FastAPI:
+    """The application: pages, API, health and metrics.
+
+    ``token`` guards everything but /healthz (None: open, for loopback); ``ready`` tells whether the service does its
+    work and why not; ``clock`` is seconds since the epoch, used to bound spans that end now; an answer holds at most
+    ``max_rows`` objects.
+    """
+    rule = None if token is None else TokenRule(token)
+    app = FastAPI(title="Wattwell", version=wattwell.__version__, docs_url=None, redoc_url=None)
+    asker = _Asker(queries, clock, max_rows)
+    pages = Pages(queries)
+    routers: Sequence[APIRouter] = (
+        _page_routes(queries, pages, app),
+        _api_routes(queries, asker),
+        _ledger_routes(queries, asker),
+        _health_routes(queries, ready),
+    )
+    for router in routers:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=str(files("wattwell.web") / "static")), name="static")
+    _install_errors(app, pages)
+    app.openapi = _openapi(app, "Read-only. Times are ISO 8601 UTC with Z; unknown is null, never 0.")  # type: ignore[method-assign]
+    app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)
+    app.add_middleware(Gate, rule=rule)
+    return app

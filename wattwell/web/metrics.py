@@ -1,0 +1,160 @@
+"""The Prometheus exporter: one ``Snapshot`` becomes the text of ``/metrics``, in the names of INTERFACE.md.
+
+A KPI without a value exports no sample, so that a gap in a graph is a gap and never a zero. Samples are sorted: the
+same snapshot is the same bytes. Every exporter has its own registry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from wattwell.engine.queries import Snapshot
+from wattwell.model import KpiValue
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""The text exposition format that every Prometheus since 0.4 reads."""
+
+_Labels = tuple[str, ...]
+_Key = TypeVar("_Key", bound=_Labels)
+_Family = GaugeMetricFamily | CounterMetricFamily
+
+
+def _fill(family: _Family, samples: Mapping[_Key, float]) -> Metric:
+    for labels in sorted(samples):
+        if math.isfinite(samples[labels]):
+            family.add_metric(list(labels), samples[labels])
+    return family
+
+
+def _gauge(name: str, help_text: str, labels: _Labels, samples: Mapping[_Key, float]) -> Metric:
+    return _fill(GaugeMetricFamily(name, help_text, labels=labels), samples)
+
+
+def _counter(name: str, help_text: str, labels: _Labels, samples: Mapping[_Key, float]) -> Metric:
+    return _fill(CounterMetricFamily(name, help_text, labels=labels), samples)
+
+
+def _kpi_families(kpis: Iterable[KpiValue]) -> Iterable[Metric]:
+    pue: dict[_Labels, float] = {}
+    wue: dict[_Labels, float] = {}
+    ref: dict[_Labels, float] = {}
+    coverage: dict[_Labels, float] = {}
+    for kpi in kpis:
+        if kpi.window is None:
+            continue
+        coverage[kpi.site, kpi.kpi, kpi.window] = kpi.coverage
+        if kpi.value is None:
+            continue
+        if kpi.kpi == "pue":
+            pue[kpi.site, kpi.window, "" if kpi.category is None else str(kpi.category)] = kpi.value
+        elif kpi.kpi == "wue":
+            wue[kpi.site, kpi.window] = kpi.value
+        elif kpi.kpi == "ref":
+            ref[kpi.site, kpi.window] = kpi.value
+    yield _gauge(
+        "wattwell_site_pue_ratio",
+        "Power usage effectiveness over the window, total energy by IT energy at the given category.",
+        ("site", "window", "category"),
+        pue,
+    )
+    yield _gauge(
+        "wattwell_site_wue_litres_per_kilowatt_hour",
+        "Water usage effectiveness over the window, litres of water by kilowatt-hour of IT energy.",
+        ("site", "window"),
+        wue,
+    )
+    yield _gauge(
+        "wattwell_site_renewable_energy_factor_ratio",
+        "Renewable energy over the window by total energy, at most 1.",
+        ("site", "window"),
+        ref,
+    )
+    yield _gauge(
+        "wattwell_kpi_coverage_ratio",
+        "Share of the window that every meter needed by the KPI has measured.",
+        ("site", "kpi", "window"),
+        coverage,
+    )
+
+
+def _state_families(snapshot: Snapshot) -> Iterable[Metric]:
+    yield _gauge(
+        "wattwell_site_power_watts",
+        "Mean power of the last complete grid interval by subsystem.",
+        ("site", "subsystem"),
+        snapshot.power_watts,
+    )
+    yield _gauge(
+        "wattwell_meter_last_reading_timestamp_seconds",
+        "Device time of the last accepted reading of the meter, seconds since the epoch.",
+        ("site", "meter"),
+        snapshot.last_readings,
+    )
+    yield _counter(
+        "wattwell_readings_total",
+        "Readings accepted.",
+        ("site",),
+        {(site,): float(count) for site, count in snapshot.readings.items()},
+    )
+    yield _counter(
+        "wattwell_readings_rejected_total",
+        "Readings rejected by the first reason that applied; the site is empty where none is known.",
+        ("site", "reason"),
+        {labels: float(count) for labels, count in snapshot.rejected.items()},
+    )
+    yield _gauge(
+        "wattwell_spool_readings",
+        "Readings that wait on disk for the store.",
+        (),
+        {(): float(snapshot.spool_readings)},
+    )
+    yield _gauge(
+        "wattwell_ingest_lag_seconds",
+        "Time from the arrival of the latest batch of readings to its durable commit.",
+        (),
+        {(): snapshot.ingest_lag_seconds},
+    )
+    yield _gauge(
+        "wattwell_alerts",
+        "1 for the state that the alert rule is in at the site, 0 for its other states.",
+        ("site", "name", "state"),
+        {labels: float(count) for labels, count in snapshot.alerts.items()},
+    )
+
+
+class SnapshotCollector(Collector):
+    """Asks for a snapshot at each scrape and turns it into metric families."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+
+    def describe(self) -> Iterable[Metric]:
+        """The families without samples, so that registering asks nothing of the engine."""
+        return families(Snapshot())
+
+    def collect(self) -> Iterable[Metric]:
+        """The families of the present snapshot."""
+        return families(self._snapshot())
+
+
+def families(snapshot: Snapshot) -> list[Metric]:
+    """Every metric family of a snapshot, in a fixed order."""
+    return [*_kpi_families(snapshot.kpis), *_state_families(snapshot)]
+
+
+class Exporter:
+    """``/metrics`` with a registry of its own."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(SnapshotCollector(snapshot))
+
+    def render(self) -> bytes:
+        """The exposition text; raises what the snapshot raises (StoreError)."""
+        return generate_latest(self._registry)

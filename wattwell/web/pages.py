@@ -1,0 +1,147 @@
+"""The HTML pages: drawn on the server with the figures of the moment, which the page's script then keeps up to date."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+import wattwell
+from wattwell.engine.queries import Document, Queries
+from wattwell.errors import UsageError
+from wattwell.web import present
+from wattwell.web.jsonio import encode_for_script
+
+
+def environment() -> Environment:
+    """The templates of this package; everything is escaped, an undefined name is an error."""
+    made = Environment(
+        loader=PackageLoader("wattwell.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["version"] = wattwell.__version__
+    return made
+
+
+def check_window(window: str) -> None:
+    """UsageError for a window that the pages do not offer."""
+    names = [name for name, _ in present.WINDOWS]
+    if window not in names:
+        raise UsageError(f"window {window!r} is not offered here; write one of {', '.join(names)}")
+
+
+class Pages:
+    """Renders pages over ``Queries``."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._templates = environment()
+
+    def _html(self, template: str, status: int = 200, **context: Any) -> Response:
+        return HTMLResponse(self._templates.get_template(template).render(**context), status_code=status)
+
+    def site(self, site: Document, sites: list[Document], window: str = present.DEFAULT_WINDOW) -> Response:
+        """The page of one site; ``window`` is the one that its cards open with."""
+        check_window(window)
+        documents = self._queries.kpi(site["id"], window=window)
+        by_name = {document["kpi"]: document for document in documents}
+        figures = present.shown_figures(documents)
+        boot = {
+            "site": site,
+            "window": window,
+            "windows": present.WINDOWS,
+            "figures": [asdict(figure) for figure in present.FIGURES],
+            "kpi": documents,
+            "alerts": self._queries.alerts(site["id"]),
+            "problems": self._queries.problems(site["id"]),
+        }
+        return self._html(
+            "site.html",
+            site=site,
+            several=len(sites) > 1,
+            windows=present.WINDOWS,
+            window=window,
+            cards=[(figure, present.card(figure, by_name.get(figure.kpi), site["targets"])) for figure in figures],
+            boot=encode_for_script(boot),
+        )
+
+    def fleet(self, sites: list[Document], window: str = present.DEFAULT_WINDOW) -> Response:
+        """The page of all sites; ``window`` is the one that it opens with."""
+        check_window(window)
+        boot = {
+            "sites": sites,
+            "window": window,
+            "figures": [asdict(figure) for figure in present.FIGURES],
+            "kpi": self._queries.kpi(kpis=("pue", "wue", "ref"), window=window),
+            "alerts": self._queries.alerts(),
+        }
+        return self._html(
+            "fleet.html",
+            sites=sites,
+            windows=present.WINDOWS,
+            window=window,
+            boot=encode_for_script(boot),
+        )
+
+    def docs(self, schema: dict[str, Any]) -> Response:
+        """A plain rendering of the OpenAPI document that needs no network."""
+        return self._html("docs.html", schema=schema, operations=_operations(schema), shapes=_shapes(schema))
+
+    def error(self, status: int, message: str) -> Response:
+        """A page that says what went wrong."""
+        return self._html("error.html", status, code=status, phrase=HTTPStatus(status).phrase, message=message)
+
+
+def _type_name(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2].removesuffix("Shape")
+    if "anyOf" in schema:
+        return " or ".join(_type_name(option) for option in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type_name(schema['items'])}"
+    return str(schema.get("type", "any"))
+
+
+def _operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            content = operation["responses"]["200"].get("content", {}).get("application/json", {})
+            parameters = [
+                {
+                    "name": parameter["name"],
+                    "type": _type_name(parameter["schema"]).removesuffix(" or null"),
+                    "description": parameter.get("description") or parameter["schema"].get("description", ""),
+                }
+                for parameter in operation.get("parameters", [])
+            ]
+            found.append(
+                {
+                    "path": path,
+                    "method": method.upper(),
+                    "summary": operation["summary"],
+                    "parameters": parameters,
+                    "answer": _type_name(content["schema"]) if content.get("schema") else "text",
+                }
+            )
+    return found
+
+
+def _shapes(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name.removesuffix("Shape"),
+            "description": shape.get("description", ""),
+            "fields": [
+                {"name": field, "type": _type_name(kind), "description": kind.get("description", "")}
+                for field, kind in shape["properties"].items()
+            ],
+        }
+        for name, shape in schema["components"]["schemas"].items()
+    ]

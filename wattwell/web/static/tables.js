@@ -1,0 +1,117 @@
+// Tables: overhead split, alerts, meters to look at.
+import { amount, element, number, percent, stamp } from "./format.js";
+import { reason, unitOf, written } from "./cards.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const PARTS = [["cooling", "Cooling"], ["power_chain", "Power chain"], ["lighting", "Lighting"], ["other", "Other"]];
+
+const head = (...names) => element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name))));
+const cell = (text, label) => element("td", { "data-label": label }, text);
+const empty = (text) => element("p", { class: "empty-note" }, text);
+
+function splitBar(rows) {
+  const bar = document.createElementNS(SVG, "svg");
+  bar.setAttribute("class", "split-bar");
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", rows.map(({ label, share }) => `${label} ${percent(share)}`).join(", "));
+  let at = 0;
+  for (const { key, share } of rows.filter((row) => row.share > 0)) {
+    const rect = document.createElementNS(SVG, "rect");
+    rect.setAttribute("class", `s-${key}`);
+    rect.setAttribute("x", `${at * 100}%`);
+    rect.setAttribute("width", `${share * 100}%`);
+    rect.setAttribute("height", "18");
+    bar.append(rect);
+    at += share;
+  }
+  return bar;
+}
+
+export function splitTable(documents) {
+  const found = new Map(documents.map((kpi) => [kpi.kpi, kpi]));
+  const rows = PARTS.map(([key, label]) => ({ key, label, over: found.get(`overhead_${key}`), part: found.get(`ppue_${key}`) }))
+    .filter(({ over }) => over);
+  const known = rows.filter(({ over }) => over.value !== null);
+  if (known.length === 0) {
+    return empty(rows.length ? `No value. ${reason(rows[0].over)}` : "The overhead is not split at this site.");
+  }
+  const sum = known.reduce((total, { over }) => total + over.value, 0);
+  for (const row of known) row.share = sum === 0 ? 0 : row.over.value / sum;
+  const body = element("tbody", {}, ...rows.map(({ key, label, over, part, share }) => element(
+    "tr", {},
+    element("th", { scope: "row" }, element("i", { class: `swatch s-${key}`, "aria-hidden": "true" }), ` ${label}`),
+    cell(over.value === null ? "no value" : percent(share), "Share"),
+    cell(over.value === null ? reason(over) : number(over.value, 3), "Overhead"),
+    cell(part && part.value !== null ? number(part.value, 3) : "–", "pPUE"),
+    cell(over.numerator === null ? "–" : amount(over.numerator, "energy"), "Energy"),
+  )));
+  const whole = known.length === rows.length;
+  const foot = element("tfoot", {}, element(
+    "tr", {}, element("th", { scope: "row" }, whole ? "PUE − 1" : "Sum of the known"), cell(percent(1), "Share"),
+    cell(number(sum, 3), "Overhead"), cell("", ""), cell("", ""),
+  ));
+  const first = known[0].over;
+  const said = `${first.provisional ? "provisional · " : ""}category ${first.category ?? "–"} · coverage ${percent(first.coverage)}`;
+  return element("div", {}, splitBar(known), element(
+    "table", { class: "numbers" }, head("Subsystem", "Share of overhead", "kWh per kWh IT", "pPUE", "Energy"), body, foot,
+  ), element("p", { class: "meta" }, said));
+}
+
+const time = (text, zone) => (text ? stamp(Date.parse(text), zone) : "–");
+
+function level(alert, figures, name) {
+  const value = alert[name];
+  if (value === null || value === undefined) return null;
+  const figure = figures.get(alert.kpi);
+  if (!figure) return number(value, 3);
+  return written(value, figure) + (unitOf(figure) ? ` ${unitOf(figure)}` : "");
+}
+
+function condition(alert, figures) {
+  const subject = [alert.kpi ? figures.get(alert.kpi)?.short ?? alert.kpi : null, alert.window].filter(Boolean).join(" ");
+  const limits = ["above", "below"].map((side) => [side, level(alert, figures, side)]).filter(([, value]) => value !== null);
+  return [subject, ...limits.map(([side, value]) => `${side} ${value}`)].filter(Boolean).join(" ") || "–";
+}
+
+const chip = (state) => element("span", { class: "chip", "data-state": state }, state.replace("_", " "));
+
+export function alertTables(alerts, figures, zone) {
+  const seen = new Set();
+  const current = [], history = [];
+  for (const alert of alerts) {
+    const key = `${alert.site}\n${alert.name}`;
+    (seen.has(key) ? history : current).push(alert);
+    seen.add(key);
+  }
+  const active = current.filter((alert) => alert.state !== "inactive");
+  const quiet = current.length - active.length;
+  const rows = active.map((alert) => element(
+    "tr", {}, element("th", { scope: "row" }, chip(alert.state), ` ${alert.name}`), cell(level(alert, figures, "value") ?? "no value", "Value"),
+    cell(condition(alert, figures), "Threshold"), cell(time(alert.since, zone), "Since"),
+  ));
+  const made = [active.length
+    ? element("table", {}, head("Alert", "Value", "Threshold", "Since"), element("tbody", {}, ...rows))
+    : empty(current.length ? "No alert is active." : "No alert rules are configured.")];
+  if (quiet) made.push(element("p", { class: "meta" }, `${quiet} rule${quiet > 1 ? "s" : ""} inactive`));
+  if (history.length) made.push(pastTable(history, figures, zone));
+  return made;
+}
+
+function pastTable(history, figures, zone) {
+  const rows = history.slice(0, 50).map((alert) => element(
+    "tr", {}, element("th", { scope: "row" }, alert.name), cell(level(alert, figures, "value") ?? "–", "Value"),
+    cell(time(alert.fired_at, zone), "Fired"), cell(time(alert.resolved_at, zone), "Resolved"),
+  ));
+  return element("div", {}, element("h3", {}, "History"), element(
+    "table", {}, head("Alert", "Value", "Fired", "Resolved"), element("tbody", {}, ...rows),
+  ));
+}
+
+export function problemTable(problems, zone) {
+  if (problems.length === 0) return empty("Every meter reports as expected.");
+  const rows = problems.map((problem) => element(
+    "tr", {}, element("th", { scope: "row" }, element("span", { class: "chip", "data-state": problem.severity }, problem.severity), ` ${problem.meter ?? "site"}`),
+    cell(problem.message, "Problem"), cell(time(problem.since, zone), "Since"),
+  ));
+  return element("table", {}, head("Meter", "Problem", "Since"), element("tbody", {}, ...rows));
+}
