@@ -73,7 +73,7 @@ class KpiBook:
         self._grid = config.grid
         self._rules = Rules(grid=config.grid, full=config.full, provisional=config.provisional)
         self._lock = threading.RLock()
-        self._blocks: _Recent[tuple[str, int], Mapping[str, DayBlock]] = _Recent(64)
+        self._blocks: _Recent[tuple[str, int], Mapping[str, DayBlock]] = _Recent(2 * _BULK_DAYS + 8 * len(config.sites))
         self._middles: _Recent[tuple[str, str, int, int], Sums] = _Recent(4096)
         self._sites = {site.id: _open(site) for site in config.sites.values()}
 
@@ -140,13 +140,18 @@ class KpiBook:
     def _block(self, book: _SiteBook, day: int) -> Mapping[str, DayBlock]:
         known = self._blocks.get((book.site.id, day))
         if known is None:
-            known = self._make(book, day, 1)[0]
-            self._blocks.put((book.site.id, day), known)
+            walking = self._blocks.get((book.site.id, day - DAY)) is not None
+            made = self._make(book, day, _BULK_DAYS if walking else 1)
+            for offset, blocks in enumerate(made):
+                self._blocks.put((book.site.id, day + offset * DAY), blocks)
+            known = made[0]
         return known
 
     def _load(self, book: _SiteBook, days: Sequence[int]) -> None:
         """Makes the totals of days that are not known, a stretch at a time."""
         for index, day in enumerate(days):
+            if (made := self._blocks.get((book.site.id, day))) is not None:
+                book.totals[day] = {name: whole(block) for name, block in made.items()}
             if day in book.totals:
                 continue
             ahead = [d for place, d in enumerate(days[index : index + _BULK_DAYS]) if d == day + place * DAY]

@@ -19,13 +19,14 @@ from wattwell.config.settings import Config
 from wattwell.engine import shapes
 from wattwell.engine.analyse import analyse
 from wattwell.engine.book import KpiBook
+from wattwell.engine.corrections import contradictions
 from wattwell.engine.fingerprint import forget_changed
 from wattwell.engine.queries import Document, Snapshot
 from wattwell.engine.spans import ROLLING, parse_time, windows
 from wattwell.engine.watch import AlertWatch
 from wattwell.errors import UsageError
-from wattwell.intervals import HOUR, SECOND, Interval, floor_to, iso, local_date, starts
-from wattwell.model import Float64, KpiValue, MeterKey, Site
+from wattwell.intervals import HOUR, SECOND, Interval, calendar_windows, floor_to, iso, local_date, starts
+from wattwell.model import Accumulation, AlertRule, Correction, Float64, KpiValue, MeterKey, Site
 from wattwell.store.protocol import ReadingStore
 
 _REJECTS_SHOWN = 1000
@@ -37,6 +38,7 @@ class Engine:
     def __init__(
         self,
         config: Config,
+        rules: Sequence[AlertRule],
         store: ReadingStore,
         clock: Callable[[], int],
         notifiers: Mapping[str, Notifier] | None = None,
@@ -54,7 +56,8 @@ class Engine:
         self._analysing = threading.Lock()
         self._book = KpiBook(config, store)
         forget_changed(store, self._meters, config.grid)
-        self.watch = AlertWatch(config, store, self._book, notifiers)
+        self.rules = tuple(rules)
+        self.watch = AlertWatch(self.rules, config.sites, config.grid, store, self._book, notifiers)
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
@@ -65,6 +68,24 @@ class Engine:
             self._book.forget(changed)
             self.watch.step(self._clock())
         return bool(changed)
+
+    def correct(self, corrections: Sequence[Correction]) -> None:
+        """Stores what an operator entered; UsageError, and nothing stored, when one contradicts the readings."""
+        faults = contradictions(corrections, self._meters, self.store, self.config.grid, self._clock)
+        if faults:
+            raise UsageError("\n".join(faults))
+        self.store.add_corrections(corrections)
+
+    def prune(self, before: int) -> int:
+        """Drops raw readings older than ``before``, but for those around each local month's start; how many."""
+        keep: dict[MeterKey, list[int]] = {}
+        for (site, meter), each in self._meters.items():
+            if each.accumulation is Accumulation.REGISTER:
+                first = self.store.first_reading(site)
+                zone = self.config.sites[site].zone
+                months = calendar_windows("month", before if first is None else first, before, zone)
+                keep[site, meter] = [month.start for month in months]
+        return self.store.prune(before, keep)
 
     # -- sites ------------------------------------------------------------------------------------------------
 
@@ -209,7 +230,7 @@ class Engine:
 
     def alerts(self, site: str | None = None) -> list[Document]:
         """Current states, then history."""
-        return listing(self.watch.board, self.config.rules, [chosen.id for chosen in self._chosen(site)])
+        return listing(self.watch.board, self.rules, [chosen.id for chosen in self._chosen(site)])
 
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
@@ -266,12 +287,13 @@ class Engine:
         return Snapshot(
             kpis=tuple(values),
             power_watts=power,
-            last_readings={key: at / SECOND for key, at in self.store.last_readings().items() if self._known(key)},
-            alerts=counts(self.watch.board, self.config.rules, self.config.sites),
+            last_readings=self.latest(),
+            alerts=counts(self.watch.board, self.rules, self.config.sites),
         )
 
-    def _known(self, key: MeterKey) -> bool:
-        return key in self._meters
+    def latest(self) -> dict[MeterKey, float]:
+        """Seconds since the epoch of each configured meter's last accepted reading."""
+        return {key: at / SECOND for key, at in self.store.last_readings().items() if key in self._meters}
 
     def _power_now(self, site: str, edge: int) -> dict[tuple[str, str], float]:
         """Watts by subsystem in the last complete interval; nothing where that is not known."""

@@ -7,7 +7,7 @@ and what there is to tell are stored together, so a crash neither loses nor repe
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from alerts import outbox
 from alerts.board import Board, advance, documents_of, load, needed, open_notifications
@@ -16,10 +16,10 @@ from alerts.machine import Sample, sample_of
 from alerts.notification import Notification
 from alerts.notify import Notifier
 from analytics.evaluate import Window
-from wattwell.config.settings import Config
 from wattwell.engine.book import KpiBook
 from wattwell.engine.spans import ROLLING
 from wattwell.intervals import Interval, floor_to
+from wattwell.model import AlertRule
 from wattwell.store.protocol import ReadingStore
 
 
@@ -27,15 +27,23 @@ class AlertWatch:
     """Steps the alert rules of every site; one thread steps, another delivers, any may read ``board``."""
 
     def __init__(
-        self, config: Config, store: ReadingStore, book: KpiBook, notifiers: Mapping[str, Notifier] | None
+        self,
+        rules: Sequence[AlertRule],
+        sites: Collection[str],
+        grid: int,
+        store: ReadingStore,
+        book: KpiBook,
+        notifiers: Mapping[str, Notifier] | None,
     ) -> None:
         """``notifiers`` by id; None where history is filled in and nobody is to be told."""
-        self._config = config
+        self._rules = rules
+        self._sites = tuple(sites)
+        self._grid = grid
         self._store = store
         self._book = book
         self._notifiers = notifiers
         self._lock = threading.Lock()
-        self.board: Board = load(config.sites, store.load_state)
+        self.board: Board = load(self._sites, store.load_state)
         self.outbox = outbox.read(store.load_state(outbox.DOCUMENT))
         if notifiers is not None:
             self.outbox, _ = outbox.retarget(self.outbox, notifiers)
@@ -43,7 +51,7 @@ class AlertWatch:
     def step(self, now: int) -> None:
         """Steps every site's rules up to the live edge."""
         before, told = self.board, list[Notification]()
-        for site in self._config.sites:
+        for site in self._sites:
             told += self._step_site(site, now)
         if self.board is before:
             return
@@ -59,11 +67,11 @@ class AlertWatch:
             self._store.save_states(documents)
 
     def _step_site(self, site: str, now: int) -> list[Notification]:
-        pairs = needed(self._config.rules, site)
+        pairs = needed(self._rules, site)
         extent = self._store.extent(site)
         if not pairs or extent is None:
             return []
-        grid = self._config.grid
+        grid = self._grid
         slowest = max(self._book.longest_period(site, kpi) for kpi, _ in pairs)
         live = floor_to(now - slowest, grid)
         if self._notifiers is None:
@@ -73,7 +81,7 @@ class AlertWatch:
         for edge in range((extent[0] if stepped is None else stepped) + grid, live + 1, grid):
             samples = {pair: self._sample(site, *pair, edge) for pair in pairs}
             warming = {pair for pair in pairs if samples[pair].value is None and edge - ROLLING[pair[1]] < extent[0]}
-            self.board, turned = advance(self.board, self._config.rules, site, edge, samples, warming)
+            self.board, turned = advance(self.board, self._rules, site, edge, samples, warming)
             told += turned
         return told
 

@@ -7,7 +7,7 @@ same snapshot is the same bytes. Every exporter has its own registry.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -40,23 +40,15 @@ def _counter(name: str, help_text: str, labels: _Labels, samples: Mapping[_Key, 
     return _fill(CounterMetricFamily(name, help_text, labels=labels), samples)
 
 
-def _kpi_families(kpis: Iterable[KpiValue]) -> Iterable[Metric]:
-    pue: dict[_Labels, float] = {}
-    wue: dict[_Labels, float] = {}
-    ref: dict[_Labels, float] = {}
-    coverage: dict[_Labels, float] = {}
-    for kpi in kpis:
-        if kpi.window is None:
-            continue
-        coverage[kpi.site, kpi.kpi, kpi.window] = kpi.coverage
-        if kpi.value is None:
-            continue
-        if kpi.kpi == "pue":
-            pue[kpi.site, kpi.window, "" if kpi.category is None else str(kpi.category)] = kpi.value
-        elif kpi.kpi == "wue":
-            wue[kpi.site, kpi.window] = kpi.value
-        elif kpi.kpi == "ref":
-            ref[kpi.site, kpi.window] = kpi.value
+def _values(kpis: Iterable[KpiValue], name: str) -> dict[tuple[str, str], float]:
+    """(site, window) -> value, of one KPI, where there is one."""
+    return {(k.site, k.window): k.value for k in kpis if k.kpi == name and k.window is not None and k.value is not None}
+
+
+def _kpi_families(kpis: Sequence[KpiValue]) -> Iterable[Metric]:
+    categories = {(k.site, k.window): "" if k.category is None else str(k.category) for k in kpis if k.kpi == "pue"}
+    pue = {(*key, categories[key]): value for key, value in _values(kpis, "pue").items()}
+    coverage = {(k.site, k.kpi, k.window): k.coverage for k in kpis if k.window is not None}
     yield _gauge(
         "wattwell_site_pue_ratio",
         "Power usage effectiveness over the window, total energy by IT energy at the given category.",
@@ -67,13 +59,13 @@ def _kpi_families(kpis: Iterable[KpiValue]) -> Iterable[Metric]:
         "wattwell_site_wue_litres_per_kilowatt_hour",
         "Water usage effectiveness over the window, litres of water by kilowatt-hour of IT energy.",
         ("site", "window"),
-        wue,
+        _values(kpis, "wue"),
     )
     yield _gauge(
         "wattwell_site_renewable_energy_factor_ratio",
         "Renewable energy over the window by total energy, at most 1.",
         ("site", "window"),
-        ref,
+        _values(kpis, "ref"),
     )
     yield _gauge(
         "wattwell_kpi_coverage_ratio",
@@ -108,6 +100,9 @@ def _state_families(snapshot: Snapshot) -> Iterable[Metric]:
         ("site", "reason"),
         {labels: float(count) for labels, count in snapshot.rejected.items()},
     )
+
+
+def _service_families(snapshot: Snapshot) -> Iterable[Metric]:
     yield _gauge(
         "wattwell_spool_readings",
         "Readings that wait on disk for the store.",
@@ -145,7 +140,7 @@ class SnapshotCollector(Collector):
 
 def families(snapshot: Snapshot) -> list[Metric]:
     """Every metric family of a snapshot, in a fixed order."""
-    return [*_kpi_families(snapshot.kpis), *_state_families(snapshot)]
+    return [*_kpi_families(snapshot.kpis), *_state_families(snapshot), *_service_families(snapshot)]
 
 
 class Exporter:

@@ -66,7 +66,7 @@ class SiteShape(_Shape):
     wue_numerator: str
     targets: dict[str, float]
     prices: dict[str, Any] | None
-    grid_seconds: int
+    grid_seconds: float
     meters: list[MeterShape]
 
 
@@ -156,9 +156,9 @@ class RejectShape(_Shape):
     meter: str | None
     topic: str | None
     at: Time | None
-    received_at: Time
+    received_at: Time | None
     reason: str
-    value: str | None
+    value: float | str | None
     count: int
 
 

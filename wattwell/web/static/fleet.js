@@ -32,14 +32,7 @@ function drawRow(row, documents, alerts) {
   const found = (name) => documents.find((kpi) => kpi.site === id && kpi.kpi === name);
   for (const name of ["pue", "wue", "ref"]) figureCell(field(name), found(name), figures.get(name), site ? site.targets : {});
   field("coverage").textContent = found("pue") ? percent(found("pue").coverage) : "–";
-  const seen = new Set();
-  const current = alerts.filter((alert) => {
-    const key = `${alert.site}\n${alert.name}`;
-    const first = !seen.has(key);
-    seen.add(key);
-    return first && (id === "all" || alert.site === id);
-  });
-  const firing = current.filter((alert) => alert.state === "firing").length;
+  const firing = alerts.filter((alert) => alert.state === "firing" && (id === "all" || alert.site === id)).length;
   field("alerts").replaceChildren(firing ? element("span", { class: "chip", "data-state": "firing" }, `${firing} firing`) : "none");
   const meters = site ? site.meters : sites.flatMap((other) => other.meters);
   const times = meters.map((meter) => meter.last_reading).filter(Boolean).map((time) => Date.parse(time));

@@ -2,7 +2,7 @@
 import { alertTables, problemTable, splitTable } from "./tables.js";
 import { drawCard } from "./cards.js";
 import { TimeChart } from "./charts.js";
-import { ago, amount, element, hourMinuteSecond, localSteps, number, plain, power, stamp } from "./format.js";
+import { ago, amount, element, hourMinuteSecond, localSteps, number, percent, plain, power, stamp } from "./format.js";
 import { ask, keepAsking, serverNow } from "./live.js";
 
 const HOUR = 3600000;
@@ -60,8 +60,7 @@ function drawCards() {
 
 function drawAlerts(alerts) {
   byId("alerts").replaceChildren(...alertTables(alerts, figures, zone));
-  const firing = alerts.filter((alert, index) => alert.state === "firing" && !alert.resolved_at
-    && alerts.findIndex((other) => other.name === alert.name && other.site === alert.site) === index);
+  const firing = alerts.filter((alert) => alert.state === "firing");
   const banner = byId("firing");
   banner.hidden = firing.length === 0;
   const said = firing.map((alert) => `${alert.name} since ${stamp(Date.parse(alert.since), zone)}`).join(", ");
@@ -113,6 +112,16 @@ function waterSlots(rows, from, to, step) {
   return slots;
 }
 
+function wueNote(wue) {
+  if (!wue) return "";
+  const value = wue.value === null ? "no value" : `${number(wue.value, 3)} L/kWh`;
+  const marks = [
+    boot.windows.find(([id]) => id === overall)[1], wue.category === null ? null : `category ${wue.category}`,
+    `coverage ${percent(wue.coverage)}`, wue.provisional ? "provisional" : null, wue.basis?.replaceAll("_", " "),
+  ].filter(Boolean);
+  return ` · WUE ${value} (${marks.join(", ")})`;
+}
+
 function drawWater(rows, from, to) {
   const litres = rows.map((row) => row.water_litres).filter((value) => value !== null);
   byId("water-sub").textContent = range.water === HOUR ? "by hour" : "by day";
@@ -125,8 +134,7 @@ function drawWater(rows, from, to) {
   const wue = (answers.get(overall) ?? []).find((kpi) => kpi.kpi === "wue");
   const sum = `${amount(litres.reduce((total, value) => total + value, 0), "water")} in the last ${range.label}`;
   const missing = litres.length < rows.length ? ` (${litres.length} of ${rows.length} intervals known)` : "";
-  const basis = wue && wue.basis ? ` · WUE numerator: ${wue.basis.replaceAll("_", " ")}` : "";
-  byId("water-note").textContent = sum + missing + basis;
+  byId("water-note").textContent = sum + missing + wueNote(wue);
 }
 
 async function drawCharts() {

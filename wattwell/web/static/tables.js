@@ -59,51 +59,57 @@ export function splitTable(documents) {
 
 const time = (text, zone) => (text ? stamp(Date.parse(text), zone) : "–");
 
-function level(alert, figures, name) {
-  const value = alert[name];
+const figureOf = (alert, figures) => figures.get(alert.labels.kpi);
+
+function level(value, figure) {
   if (value === null || value === undefined) return null;
-  const figure = figures.get(alert.kpi);
   if (!figure) return number(value, 3);
   return written(value, figure) + (unitOf(figure) ? ` ${unitOf(figure)}` : "");
 }
 
+// The value with what must stand beside it: category, coverage, provisional mark.
+function valueCell(value, alert, figures) {
+  const marks = [
+    alert.category === null || alert.category === undefined ? null : `category ${alert.category}`,
+    alert.coverage === null || alert.coverage === undefined ? null : `coverage ${percent(alert.coverage)}`,
+    alert.provisional ? "provisional" : null,
+  ].filter(Boolean);
+  const text = level(value, figureOf(alert, figures)) ?? "no value";
+  return element("td", { "data-label": "Value" }, text, element("span", { class: "sub" }, marks.join(" · ")));
+}
+
 function condition(alert, figures) {
-  const subject = [alert.kpi ? figures.get(alert.kpi)?.short ?? alert.kpi : null, alert.window].filter(Boolean).join(" ");
-  const limits = ["above", "below"].map((side) => [side, level(alert, figures, side)]).filter(([, value]) => value !== null);
-  return [subject, ...limits.map(([side, value]) => `${side} ${value}`)].filter(Boolean).join(" ") || "–";
+  const figure = figureOf(alert, figures);
+  const limits = ["above", "below"].map((side) => [side, level(alert[side], figure)]).filter(([, value]) => value !== null);
+  const subject = `${figure ? figure.short : alert.labels.kpi ?? ""} ${alert.window ?? alert.labels.window ?? ""}`.trim();
+  const rule = [subject, ...limits.map(([side, value]) => `${side} ${value}`)].join(" ");
+  const summary = alert.annotations.summary;
+  return element("td", { "data-label": "Condition" }, rule, summary ? element("span", { class: "sub" }, summary) : null);
 }
 
 const chip = (state) => element("span", { class: "chip", "data-state": state }, state.replace("_", " "));
 
 export function alertTables(alerts, figures, zone) {
-  const seen = new Set();
-  const current = [], history = [];
-  for (const alert of alerts) {
-    const key = `${alert.site}\n${alert.name}`;
-    (seen.has(key) ? history : current).push(alert);
-    seen.add(key);
-  }
-  const active = current.filter((alert) => alert.state !== "inactive");
-  const quiet = current.length - active.length;
+  const active = alerts.filter((alert) => alert.state !== "inactive");
+  const ended = alerts.filter((alert) => alert.resolved_at !== null);
   const rows = active.map((alert) => element(
-    "tr", {}, element("th", { scope: "row" }, chip(alert.state), ` ${alert.name}`), cell(level(alert, figures, "value") ?? "no value", "Value"),
-    cell(condition(alert, figures), "Threshold"), cell(time(alert.since, zone), "Since"),
+    "tr", {}, element("th", { scope: "row" }, chip(alert.state), ` ${alert.name}`), valueCell(alert.value, alert, figures),
+    condition(alert, figures), cell(time(alert.since, zone), "Since"),
   ));
   const made = [active.length
-    ? element("table", {}, head("Alert", "Value", "Threshold", "Since"), element("tbody", {}, ...rows))
-    : empty(current.length ? "No alert is active." : "No alert rules are configured.")];
-  if (quiet) made.push(element("p", { class: "meta" }, `${quiet} rule${quiet > 1 ? "s" : ""} inactive`));
-  if (history.length) made.push(pastTable(history, figures, zone));
+    ? element("table", { class: "told" }, head("Alert", "Value", "Condition", "Since"), element("tbody", {}, ...rows))
+    : empty(alerts.length ? "No alert is active." : "No alert rules are configured.")];
+  if (ended.length) made.push(pastTable(ended, figures, zone));
   return made;
 }
 
-function pastTable(history, figures, zone) {
-  const rows = history.slice(0, 50).map((alert) => element(
-    "tr", {}, element("th", { scope: "row" }, alert.name), cell(level(alert, figures, "value") ?? "–", "Value"),
+function pastTable(ended, figures, zone) {
+  const rows = ended.slice(0, 50).map((alert) => element(
+    "tr", {}, element("th", { scope: "row" }, alert.name), cell(level(alert.peak ?? alert.value, figureOf(alert, figures)) ?? "–", "Worst value"),
     cell(time(alert.fired_at, zone), "Fired"), cell(time(alert.resolved_at, zone), "Resolved"),
   ));
   return element("div", {}, element("h3", {}, "History"), element(
-    "table", {}, head("Alert", "Value", "Fired", "Resolved"), element("tbody", {}, ...rows),
+    "table", {}, head("Alert", "Worst value", "Fired", "Resolved"), element("tbody", {}, ...rows),
   ));
 }
 
@@ -113,5 +119,5 @@ export function problemTable(problems, zone) {
     "tr", {}, element("th", { scope: "row" }, element("span", { class: "chip", "data-state": problem.severity }, problem.severity), ` ${problem.meter ?? "site"}`),
     cell(problem.message, "Problem"), cell(time(problem.since, zone), "Since"),
   ));
-  return element("table", {}, head("Meter", "Problem", "Since"), element("tbody", {}, ...rows));
+  return element("table", { class: "told" }, head("Meter", "Problem", "Since"), element("tbody", {}, ...rows));
 }

@@ -1,0 +1,263 @@
+"""Messages to stored readings: decode, normalise, one durable commit for each batch.
+
+The broker delivers at least once and the store's writes are idempotent, so a batch that failed is simply tried again.
+Nothing here acknowledges anything: the caller does so when :meth:`Ingestor.ingest` has returned.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from collector.decoders import Message, decode
+from collector.normalise import MeterTable, Normalised, normalise
+from collector.points import PointsBuilder
+from collector.scalars import clean, shown
+from collector.topics import Router
+from wattwell.config.settings import Config
+from wattwell.errors import StoreError
+from wattwell.intervals import SECOND, iso
+from wattwell.model import Reject
+from wattwell.store.protocol import Committed, ReadingStore
+
+log = logging.getLogger(__name__)
+
+UNMAPPED_STATE = "collector.unmapped"
+"""Name of the stored document that lists topics bound to no meter."""
+UNMAPPED_TOPICS = 1000
+"""Topics kept in that list; the one seen longest ago makes room."""
+_SAVE_EVERY = 10 * SECOND
+_FIRST_RETRY = 0.5
+_LONGEST_RETRY = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmapped:
+    """A topic that brought messages and is bound to no meter."""
+
+    topic: str
+    first_seen: int
+    """Microseconds UTC."""
+    last_seen: int
+    """Microseconds UTC."""
+    count: int
+    example: str
+    """The latest payload as text, cut to a bounded length."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of ``wattwell unmapped --json``."""
+        return {
+            "topic": self.topic,
+            "first_seen": iso(self.first_seen),
+            "last_seen": iso(self.last_seen),
+            "count": self.count,
+            "example": self.example,
+        }
+
+
+def read_unmapped(document: str | None) -> list[Unmapped]:
+    """The list kept under UNMAPPED_STATE, the latest topic last; empty where there is none."""
+    return [] if document is None else [Unmapped(**entry) for entry in json.loads(document)]
+
+
+def _write_unmapped(topics: Sequence[Unmapped]) -> str:
+    names = Unmapped.__slots__
+    return json.dumps([{name: getattr(entry, name) for name in names} for entry in topics])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestStats:
+    """What was ingested since the start."""
+
+    messages: int
+    readings: Mapping[str, int]
+    """Accepted readings by site, repeats among them."""
+    rejected: Mapping[tuple[str, str], int]
+    """By (site or "", reason)."""
+    lag_seconds: float
+    """From the arrival of the oldest message in the latest batch to its commit, or to now while it waits."""
+    store_error: str | None
+    """Why the store refuses, while it does."""
+
+
+@dataclass(slots=True)
+class _Totals:
+    messages: int = 0
+    readings: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lag: int = 0
+    waiting_since: int | None = None
+    store_error: str | None = None
+
+
+class Ingestor:
+    """Decodes, judges and commits messages; one thread calls it, any thread may ask for its statistics."""
+
+    def __init__(self, config: Config, store: ReadingStore, clock: Callable[[], int]) -> None:
+        self.table = MeterTable.of(config.sites.values())
+        self.router = Router(config.sites.values(), self.table)
+        self._late = config.late
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._totals = _Totals()
+        self._unmapped: OrderedDict[str, Unmapped] | None = None
+        self._new_topic = False
+        self._unsaved_since: int | None = None
+
+    def ingest(self, messages: Sequence[Message]) -> Committed:
+        """Commits the readings and rejects of a batch, durably.
+
+        Raises StoreError when the store refused; nothing of the batch is in it then, and the call may be repeated.
+        """
+        batch = self._prepare(messages)
+        return self._commit(batch, messages)
+
+    def ingest_patiently(self, messages: Sequence[Message], wait: Callable[[float], bool]) -> bool:
+        """Commits a batch, however long the store refuses; False when ``wait`` says to give up.
+
+        ``wait`` pauses for the seconds given and returns True when the service is stopping. The log gets one line
+        when the store begins to refuse (and one for each new reason), one when it works again.
+        """
+        delay = _FIRST_RETRY
+        batch: Normalised | None = None
+        while True:
+            try:
+                batch = batch or self._prepare(messages)
+                self._commit(batch, messages)
+            except StoreError as error:
+                self._refused(error, messages)
+                if wait(delay):
+                    return False
+                delay = min(2 * delay, _LONGEST_RETRY)
+            else:
+                self._accepted()
+                return True
+
+    def housekeeping(self, *, final: bool = False) -> None:
+        """Saves the list of unmapped topics: a new topic at once, counts every 10 seconds and at the end."""
+        now = self._clock()
+        due = self._new_topic or final or (self._unsaved_since or now) <= now - _SAVE_EVERY
+        if self._unsaved_since is None or not due:
+            return
+        try:
+            self._store.save_states({UNMAPPED_STATE: _write_unmapped(self.unmapped())})
+        except StoreError as error:
+            self._refused(error, ())
+        else:
+            self._accepted()
+            self._unsaved_since, self._new_topic = None, False
+
+    def unmapped(self) -> list[Unmapped]:
+        """Topics seen but bound to no meter, the latest last."""
+        with self._lock:
+            return list(self._register().values())
+
+    def stats(self) -> IngestStats:
+        """Counts since the start."""
+        now = self._clock()
+        with self._lock:
+            totals = self._totals
+            lag = totals.lag if totals.waiting_since is None else now - totals.waiting_since
+            return IngestStats(
+                messages=totals.messages,
+                readings=dict(totals.readings),
+                rejected=dict(totals.rejected),
+                lag_seconds=max(lag, 0) / SECOND,
+                store_error=totals.store_error,
+            )
+
+    def _prepare(self, messages: Sequence[Message]) -> Normalised:
+        points = PointsBuilder()
+        refused: list[Reject] = []
+        strays: list[Message] = []
+        for message in messages:
+            route = self.router.route(message.topic)
+            if route is None:
+                strays.append(message)
+            elif reject := decode(message, route, points):
+                refused.append(reject)
+        with self._lock:
+            refused += [self._stray(message) for message in strays]
+        batch = normalise(points.build(), self.table, self._late)
+        return Normalised(batch.readings, refused + batch.rejects)
+
+    def _commit(self, batch: Normalised, messages: Sequence[Message]) -> Committed:
+        committed = self._store.commit(batch.readings, batch.rejects)
+        sites = self._accepted_by_site(batch)
+        now = self._clock()
+        with self._lock:
+            totals = self._totals
+            totals.messages += len(messages)
+            totals.readings.update(sites)
+            totals.rejected.update((reject.site or "", reject.reason) for reject in batch.rejects)
+            totals.lag = now - min((message.received_at for message in messages), default=now)
+            totals.waiting_since = None
+        return committed
+
+    @staticmethod
+    def _accepted_by_site(batch: Normalised) -> Counter[str]:
+        readings = batch.readings
+        accepted = readings.meter[~np.isnan(readings.value)]
+        counts: Counter[str] = Counter()
+        for key, count in zip(readings.keys, np.bincount(accepted, minlength=len(readings.keys)), strict=True):
+            counts[key[0]] += int(count)
+        return counts
+
+    def _stray(self, message: Message) -> Reject:
+        """Notes a message on a topic that no meter listens on."""
+        register = self._register()
+        example = shown(message.payload)
+        known = register.pop(message.topic, None)
+        register[message.topic] = Unmapped(
+            topic=message.topic,
+            first_seen=known.first_seen if known else message.received_at,
+            last_seen=message.received_at,
+            count=known.count + 1 if known else 1,
+            example=example,
+        )
+        if len(register) > UNMAPPED_TOPICS:
+            register.popitem(last=False)
+        self._new_topic = self._new_topic or known is None
+        if self._unsaved_since is None:
+            self._unsaved_since = message.received_at
+        site, meter = self.router.named(message.topic)
+        return Reject(
+            site=site,
+            meter=None if meter is None else clean(meter),
+            topic=message.topic,
+            at=None,
+            received_at=message.received_at,
+            reason="point.unknown",
+            value=example,
+        )
+
+    def _register(self) -> OrderedDict[str, Unmapped]:
+        if self._unmapped is None:
+            stored = read_unmapped(self._store.load_state(UNMAPPED_STATE))
+            self._unmapped = OrderedDict((entry.topic, entry) for entry in stored)
+        return self._unmapped
+
+    def _refused(self, error: StoreError, messages: Sequence[Message]) -> None:
+        text = str(error)
+        with self._lock:
+            changed = self._totals.store_error != text
+            self._totals.store_error = text
+            if messages:
+                self._totals.waiting_since = min(message.received_at for message in messages)
+        if changed:
+            log.error("Readings cannot be stored and stay unacknowledged until they are: %s", text)
+
+    def _accepted(self) -> None:
+        with self._lock:
+            changed = self._totals.store_error is not None
+            self._totals.store_error = None
+        if changed:
+            log.info("The store accepts readings again; nothing was lost.")

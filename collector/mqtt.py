@@ -1,0 +1,256 @@
+"""The MQTT shell: messages in, commits, acknowledgements out. All decisions about readings are made elsewhere.
+
+A network thread keeps the connection, re-subscribes on every connect and puts messages into a bounded buffer. An
+ingest thread takes whatever is there, commits it durably as one batch and only then acknowledges, in order of
+arrival. A crash at any point leaves messages unacknowledged, and the broker sends them again: at least once, into a
+store whose writes are idempotent.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from collector import connection
+from collector.buffer import Buffer
+from collector.decoders import Message
+from collector.ingest import Ingestor
+from collector.scalars import SHOWN
+from wattwell.config.settings import MqttSettings
+
+log = logging.getLogger(__name__)
+
+BATCH_MESSAGES = 2000
+"""Most messages of one commit."""
+_BATCH_BYTES = 4_194_304
+_BUFFER_MESSAGES = 2 * connection.RECEIVE_MAXIMUM
+_BUFFER_BYTES = 67_108_864
+_ANSWER_SECONDS = 10.0
+_LEAVE_SECONDS = 6.0
+_STEADY_SECONDS = 30.0
+"""A connection that lasted so long was good, and back-off starts anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttStatus:
+    """Where the connection stands."""
+
+    connected: bool
+    """The broker accepted us and every subscription."""
+    since: int
+    """When that last changed, microseconds UTC."""
+    last_error: str | None
+    """Why we are not connected, or what is wrong although we are; None when all is well."""
+    failed: bool = False
+    """The collector ended by a fault of its own, which the log shows; it must be started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A message and where to acknowledge it."""
+
+    message: Message
+    client: Client
+    mid: int
+    qos: int
+
+
+class MqttCollector:
+    """Collects from one broker until stopped."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        ingestor: Ingestor,
+        clock: Callable[[], int],
+        *,
+        first_delay: float = 1.0,
+        longest_delay: float = 60.0,
+    ) -> None:
+        """``first_delay`` and ``longest_delay`` bound the back-off between attempts to connect, in seconds."""
+        self._settings = settings
+        self._filters = settings.subscribe or ingestor.router.filters()
+        self._ingestor = ingestor
+        self._clock = clock
+        self._first_delay = first_delay
+        self._longest_delay = longest_delay
+        self._buffer: Buffer[_Delivery] = Buffer(_BUFFER_MESSAGES, _BUFFER_BYTES)
+        self._stopping = threading.Event()
+        self._drained = threading.Event()
+        self._lock = threading.Lock()
+        self._status = MqttStatus(connected=False, since=0, last_error=None)
+        self._answered = False
+        self._began = 0.0
+        self._threads: tuple[threading.Thread, ...] = ()
+
+    @property
+    def status(self) -> MqttStatus:
+        """Where the connection stands now."""
+        with self._lock:
+            return self._status
+
+    @property
+    def waiting(self) -> int:
+        """Messages received and not yet committed."""
+        return len(self._buffer)
+
+    def start(self) -> None:
+        """Starts both threads; returns at once, connected or not."""
+        self._note(connected=False, error=None)
+        self._threads = (
+            threading.Thread(target=self._guarded, args=(self._network,), name="wattwell-mqtt", daemon=True),
+            threading.Thread(target=self._guarded, args=(self._ingest,), name="wattwell-ingest", daemon=True),
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Commits and acknowledges what has arrived, then disconnects; the broker keeps the session.
+
+        What could not be committed within ``timeout`` seconds stays unacknowledged.
+        """
+        self._stopping.set()
+        self._buffer.close()
+        if self._threads:
+            network, ingest = self._threads
+            ingest.join(timeout)
+            self._drained.set()
+            network.join(_LEAVE_SECONDS)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("The collector ended by a fault of its own; unacknowledged messages come again at a restart.")
+            with self._lock:
+                self._status = replace(self._status, connected=False, last_error="internal fault, see log", failed=True)
+            self._stopping.set()
+            self._buffer.close()
+            self._drained.set()
+
+    # The ingest thread
+
+    def _ingest(self) -> None:
+        stopping = False
+        while not stopping:
+            stopping = self._stopping.is_set()  # read before the last drain, so that nothing before it is left
+            batch = self._buffer.drain(BATCH_MESSAGES, _BATCH_BYTES, timeout=1.0)
+            while batch:
+                if not self._ingestor.ingest_patiently([delivery.message for delivery in batch], self._stopping.wait):
+                    self._drained.set()
+                    return
+                _acknowledge(batch)
+                self._ingestor.housekeeping()
+                batch = self._buffer.drain(BATCH_MESSAGES, _BATCH_BYTES, timeout=0.0)
+            self._ingestor.housekeeping(final=stopping)
+        self._drained.set()
+
+    # The network thread
+
+    def _network(self) -> None:
+        delay = self._first_delay
+        while not self._stopping.is_set():
+            self._began = time.monotonic()
+            self._connection()
+            if time.monotonic() - self._began >= _STEADY_SECONDS:
+                delay = self._first_delay
+            if self._stopping.wait(delay):
+                break
+            delay = min(2 * delay, self._longest_delay)
+
+    def _connection(self) -> None:
+        """One connection from its start to its end."""
+        self._answered = False
+        try:
+            client = connection.make_client(self._settings)
+            client.on_connect = lambda *event: self._on_connect(event[0], event[3])
+            client.on_disconnect = lambda *event: self._on_disconnect(event[3])
+            client.on_subscribe = lambda *event: self._on_subscribe(event[3])
+            client.on_message = lambda *event: self._on_message(event[0], event[2])
+            connection.connect(client, self._settings)
+            self._run(client)
+        except (OSError, UnicodeError) as error:
+            self._note(connected=False, error=connection.explain_error(self._settings, error))
+
+    def _run(self, client: Client) -> None:
+        answer_by = time.monotonic() + _ANSWER_SECONDS
+        leaving = False
+        while client.loop(timeout=0.2) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            if not self._answered and time.monotonic() > answer_by:
+                client.disconnect()
+                client.loop(timeout=0.2)
+                raise TimeoutError(
+                    f"no answer within {_ANSWER_SECONDS:.0f} s, as where mqtt.version is not the broker's"
+                )
+            if self._drained.is_set() and not leaving:
+                leaving = True
+                client.disconnect()
+
+    def _on_connect(self, client: Client, reason: ReasonCode) -> None:
+        self._answered = True
+        if reason.is_failure:
+            self._note(connected=False, error=connection.explain_refusal(self._settings, reason))
+        elif self._filters:
+            connection.subscribe(client, self._settings, self._filters)
+        else:
+            self._note(connected=True, error=None)
+
+    def _on_subscribe(self, reasons: Sequence[ReasonCode]) -> None:
+        pairs = list(zip(self._filters, reasons, strict=False))
+        refused = [f"{pattern} ({reason})" for pattern, reason in pairs if reason.is_failure]
+        weak = [pattern for pattern, reason in pairs if not reason.is_failure and reason.value == 0]
+        if refused:
+            listed = ", ".join(refused)
+            self._note(connected=False, error=f"The broker refused to send {listed}; allow it in the broker's ACL.")
+        elif weak:
+            listed = ", ".join(weak)
+            self._note(connected=True, error=f"The broker grants only QoS 0 for {listed}; messages may get lost.")
+        else:
+            self._note(connected=True, error=None)
+
+    def _on_disconnect(self, reason: ReasonCode) -> None:
+        if self._stopping.is_set():
+            self._note(connected=False, error=None)
+        elif self.status.connected or not self._answered:
+            soon = time.monotonic() - self._began < _STEADY_SECONDS
+            text = connection.explain_loss(self._settings, reason, answered=self._answered, soon=soon)
+            self._note(connected=False, error=text)
+
+    def _on_message(self, client: Client, received: MQTTMessage) -> None:
+        try:
+            topic = received.topic
+        except UnicodeDecodeError:
+            client.ack(received.mid, received.qos)  # MQTT forbids such a topic; no meter can listen on it
+            return
+        size = len(received.payload)
+        large = size > self._settings.max_payload
+        payload = bytes(received.payload[:SHOWN] if large else received.payload)
+        message = Message(topic, payload, received.retain, self._clock(), size if large else -1)
+        self._buffer.put(_Delivery(message, client, received.mid, received.qos), len(payload))
+
+    def _note(self, *, connected: bool, error: str | None) -> None:
+        """Keeps the state of the connection, and logs it when it changes."""
+        with self._lock:
+            before = self._status
+            changed = before.connected != connected or before.since == 0
+            self._status = replace(
+                before, connected=connected, last_error=error, since=self._clock() if changed else before.since
+            )
+        if error is not None and error != before.last_error:
+            log.error("%s", error)
+        elif connected and not before.connected:
+            log.info("Connected to the MQTT broker %s:%d.", self._settings.host, self._settings.port)
+
+
+def _acknowledge(batch: Sequence[_Delivery]) -> None:
+    """Acknowledges each message on the connection it came by; on a lost one that goes nowhere, as it must."""
+    for delivery in batch:
+        if delivery.qos:
+            delivery.client.ack(delivery.mid, delivery.qos)

@@ -1,0 +1,194 @@
+"""From MQTT topics to meters. Pure.
+
+A meter with a ``source`` listens on that topic filter. A meter without one listens on ``wattwell/SITE/METER`` and is
+named in the documents on ``wattwell/SITE``. Many meters may share one topic, each with a path of its own into the
+document, which is decoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.normalise import MeterTable
+from wattwell.model import Meter, Site, Source
+
+DEFAULT_PREFIX = "wattwell"
+"""First level of the default topics."""
+_REMEMBERED = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One meter's place in the messages of a topic."""
+
+    meter: int
+    """Position in the meter table."""
+    site: str
+    name: str
+    decoder: str
+    value: tuple[str, ...]
+    """Path of the value, cut at its dots."""
+    time: tuple[str, ...] | None
+    time_unit: str
+    unit: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteBinding:
+    """The default topic of a site, on which one message carries many meters."""
+
+    site: str
+    meters: Mapping[str, int]
+    """Position in the meter table by meter id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Everything that a topic's messages are read for."""
+
+    bindings: Mapping[str, tuple[Binding, ...]]
+    """By decoder."""
+    sites: tuple[SiteBinding, ...] = ()
+
+    def owner(self) -> tuple[str | None, str | None]:
+        """Site and meter that a message belongs to, each None where there are several."""
+        sites = {bound.site for group in self.bindings.values() for bound in group} | {s.site for s in self.sites}
+        names = {bound.name for group in self.bindings.values() for bound in group}
+        site = next(iter(sites)) if len(sites) == 1 else None
+        return site, next(iter(names)) if site and len(names) == 1 and not self.sites else None
+
+
+class Router:
+    """Finds the route of a topic: exact topics by one look-up, wildcards once for each topic seen."""
+
+    def __init__(self, sites: Iterable[Site], table: MeterTable) -> None:
+        self._exact: dict[str, list[Binding | SiteBinding]] = {}
+        self._filters: dict[str, list[Binding | SiteBinding]] = {}
+        self._sites = {site.id: site for site in sites}
+        self._seen: dict[str, Route | None] = {}
+        for meter in table.meters:
+            self._bind(meter, table.position[meter.site, meter.id])
+        for site in self._sites.values():
+            self._bind_site(site, table)
+
+    def _bind(self, meter: Meter, position: int) -> None:
+        source = meter.source or Source(topic=f"{DEFAULT_PREFIX}/{meter.site}/{meter.id}")
+        binding = Binding(
+            meter=position,
+            site=meter.site,
+            name=meter.id,
+            decoder=source.decoder,
+            value=_path(source.value),
+            time=None if source.time is None else _path(source.time),
+            time_unit=source.time_unit,
+            unit=None if source.unit is None else _path(source.unit),
+        )
+        self._add(source.topic, binding)
+
+    def _bind_site(self, site: Site, table: MeterTable) -> None:
+        meters = {
+            meter.id: table.position[site.id, meter.id]
+            for meter in site.meters.values()
+            if meter.source is None and not meter.virtual
+        }
+        if meters:
+            self._add(f"{DEFAULT_PREFIX}/{site.id}", SiteBinding(site=site.id, meters=meters))
+
+    def _add(self, pattern: str, bound: Binding | SiteBinding) -> None:
+        where = self._filters if is_filter(pattern) else self._exact
+        where.setdefault(pattern, []).append(bound)
+
+    def route(self, topic: str) -> Route | None:
+        """What a topic's messages are read for; None where no meter listens."""
+        if topic in self._seen:
+            return self._seen[topic]
+        found = list(self._exact.get(topic, ()))
+        for pattern, group in self._filters.items():
+            if covers(pattern, topic):
+                found += group
+        route = _route(found) if found else None
+        if len(self._seen) < _REMEMBERED:
+            self._seen[topic] = route
+        return route
+
+    def named(self, topic: str) -> tuple[str | None, str | None]:
+        """Site and meter that an unmapped topic means by the default scheme, where it follows it."""
+        levels = topic.split("/")
+        if len(levels) in (2, 3) and levels[0] == DEFAULT_PREFIX and levels[1] in self._sites:
+            return levels[1], levels[2] if len(levels) == 3 else None
+        return None, None
+
+    def filters(self) -> tuple[str, ...]:
+        """Topic filters to subscribe to, none of them inside another: the sources', and ``wattwell/SITE/#``.
+
+        The latter also brings messages for meters that do not exist, so that they can be listed.
+        """
+        wanted = {pattern for pattern in (*self._exact, *self._filters) if not self._is_default(pattern)}
+        wanted |= {
+            f"{DEFAULT_PREFIX}/{bound.site}/#"
+            for group in self._exact.values()
+            for bound in group
+            if isinstance(bound, SiteBinding)
+        }
+        return tuple(sorted(own for own in wanted if not any(other != own and covers(other, own) for other in wanted)))
+
+    def uncovered(self, subscribed: Sequence[str]) -> tuple[str, ...]:
+        """Filters of meters that a configured list of subscriptions would not bring."""
+        plain = [unshared(pattern) for pattern in subscribed]
+        return tuple(own for own in self.filters() if not any(covers(other, own) for other in plain))
+
+    def _is_default(self, pattern: str) -> bool:
+        bound = self._exact.get(pattern, [])
+        if any(isinstance(one, SiteBinding) for one in bound):
+            return True
+        levels = pattern.split("/")
+        site = self._sites.get(levels[1]) if len(levels) == 3 and levels[0] == DEFAULT_PREFIX else None
+        meter = site.meters.get(levels[2]) if site else None
+        return meter is not None and meter.source is None and not meter.virtual
+
+
+def _path(text: str) -> tuple[str, ...]:
+    """A path cut at its dots; the empty one is the document itself."""
+    return tuple(text.split(".")) if text else ()
+
+
+def _route(found: Sequence[Binding | SiteBinding]) -> Route:
+    groups: dict[str, list[Binding]] = {}
+    for bound in found:
+        if isinstance(bound, Binding):
+            groups.setdefault(bound.decoder, []).append(bound)
+    return Route(
+        {decoder: tuple(group) for decoder, group in groups.items()},
+        tuple(bound for bound in found if isinstance(bound, SiteBinding)),
+    )
+
+
+def is_filter(pattern: str) -> bool:
+    """Whether a topic filter holds wildcards."""
+    return any(level in {"+", "#"} for level in pattern.split("/"))
+
+
+def unshared(pattern: str) -> str:
+    """The filter inside ``$share/GROUP/FILTER``, or the filter itself."""
+    return pattern.split("/", 2)[2] if pattern.startswith("$share/") and pattern.count("/") >= 2 else pattern
+
+
+def covers(outer: str, inner: str) -> bool:
+    """Whether every topic that ``inner`` (a filter, or one topic) matches is matched by ``outer`` too.
+
+    >>> covers("dc/#", "dc/zhangbei/+"), covers("dc/+", "dc/#")
+    (True, False)
+    """
+    wide, narrow = outer.split("/"), inner.split("/")
+    for position, level in enumerate(wide):
+        if level == "#":
+            return position > 0 or not inner.startswith("$")
+        if position >= len(narrow) or narrow[position] == "#":
+            return False
+        if level == "+":
+            if position == 0 and inner.startswith("$"):
+                return False
+        elif level != narrow[position]:
+            return False
+    return len(wide) == len(narrow)

@@ -1,0 +1,286 @@
+"""The page in a real browser: what it shows after its scripts ran, without network, console errors or drift."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.unit.test_web_fake import FakeQueries
+from wattwell.errors import StoreError
+from wattwell.web.api import create_app
+from wattwell.web.server import Server
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=4000",
+    "--dump-dom",
+)
+PROBE = """
+setTimeout(() => { document.body.style.width = "380px"; document.body.style.margin = "0"; }, 1500);
+setTimeout(() => {
+  const shown = [...document.querySelectorAll("body *:not(.skip, .plot *)")];
+  const edges = shown.map((found) => found.getBoundingClientRect().right);
+  document.body.dataset.edge = Math.max(...edges);
+}, 3000);
+"""
+"""Squeezes the page to a phone's width (the browser's own window is never as narrow) and notes the rightmost edge."""
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Document(HTMLParser):
+    """Texts and counts of elements, by id and by class."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.stack: list[tuple[str, dict[str, str]]] = []
+        self.texts: dict[str, str] = {}
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.cells: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, found))
+        if tag not in VOID:
+            self.stack.append((tag, found))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.stack and self.stack.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if any(tag in ("td", "th") for tag, _ in self.stack):
+            self.cells.append(" ".join(data.split()))
+        for _, attrs in self.stack:
+            for key in (attrs.get("id"), attrs.get("data-kpi"), attrs.get("data-site")):
+                if key:
+                    self.texts[key] = self.texts.get(key, "") + data
+
+    def text(self, key: str) -> str:
+        """The text inside the element with this id, KPI or site, spaces folded."""
+        return " ".join(self.texts.get(key, "").split())
+
+    def count(self, tag: str, *classes: str) -> int:
+        """How many elements have all these classes."""
+        return sum(name == tag and set(classes) <= set(attrs.get("class", "").split()) for name, attrs in self.tags)
+
+
+@dataclass
+class Seen:
+    """What the browser had when it stopped."""
+
+    document: Document
+    console: list[str]
+
+
+Browser = Callable[..., Seen]
+
+
+@pytest.fixture(scope="module")
+def browse(tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        assert not os.environ.get("CI"), "chromium is missing; install the package chromium"
+        pytest.skip("chromium is not installed (Debian package chromium)")
+
+    def open_page(url: str, *flags: str) -> Seen:
+        home = tmp_path_factory.mktemp("browser")
+        command = [chromium, *FLAGS, *flags, f"--user-data-dir={home / 'profile'}", url]
+        done = subprocess.run(
+            command, capture_output=True, timeout=90, check=False, text=True, env={**os.environ, "HOME": str(home)}
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return Seen(Document(done.stdout), re.findall(r".*CONSOLE.*", done.stderr))
+
+    return open_page
+
+
+def serve(fake: FakeQueries, wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> Server:
+    """A started server over the fake."""
+    server = Server(wrap(create_app(fake, token=None, ready=lambda: (True, ""))))
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    server = serve(FakeQueries())
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def page(browse: Browser, site: str) -> Seen:
+    return browse(f"{site}/", "--window-size=1400,1200")
+
+
+def test_no_console_message(page: Seen) -> None:
+    assert page.console == []
+
+
+def test_the_page_says_that_it_is_live_and_of_when(page: Seen) -> None:
+    assert page.document.text("link") == "live"
+    assert "figures to Tue 14 Jul, 14:45" in page.document.text("edge")
+    assert "last reading 14:48:00" in page.document.text("edge")
+    assert page.document.text("firing") == "Firing: PueHigh since Tue 14 Jul, 10:45"
+
+
+def test_cards_show_value_window_category_coverage_and_reason(page: Seen) -> None:
+    cards = [attrs["data-kpi"] for tag, attrs in page.document.tags if tag == "article"]
+    assert cards == ["pue", "wue", "ref", "ups_efficiency", "peak_demand_kw", "dcie"]
+    pue = page.document.text("pue")
+    assert pue.startswith("iPUE")
+    assert "1.279" in pue
+    assert "0.021 below target 1.3" in pue
+    assert "category 1 · coverage 98.8 %" in pue
+    assert "25.2 MWh ÷ 19.7 MWh" in pue
+    assert "1,303" in page.document.text("peak_demand_kw")
+    ups = page.document.text("ups_efficiency")
+    assert "no value" in ups
+    assert "No meter has the role ups_input." in ups
+    chosen = [attrs["value"] for tag, attrs in page.document.tags if tag == "option" and "selected" in attrs]
+    assert chosen == ["24h"] * 6
+
+
+def test_the_script_writes_what_the_server_wrote(browse: Browser, site: str, page: Seen) -> None:
+    for window, seen in (
+        ("24h", page),
+        ("30d", browse(f"{site}/?window=30d")),
+        ("year", browse(f"{site}/?window=year")),
+    ):
+        drawn = Document(httpx.get(f"{site}/?window={window}").text)
+        for kpi in ("pue", "wue", "ref", "ups_efficiency", "peak_demand_kw", "dcie"):
+            assert seen.document.text(kpi) == drawn.text(kpi)
+        for attribute in ("data-state", "data-value"):
+            after = [attrs[attribute] for tag, attrs in seen.document.tags if tag == "article"]
+            assert after == [attrs[attribute] for tag, attrs in drawn.tags if tag == "article"]
+    assert "Only 31.0 %" in drawn.text("pue")
+
+
+def test_charts_are_drawn_with_gaps_and_target(page: Seen) -> None:
+    document = page.document
+    assert document.count("div", "plot") == 3
+    for subsystem in ("it", "cooling", "power_chain", "lighting", "other"):
+        assert document.count("path", "area", f"s-{subsystem}") == 2, "the missing hour parts each area"
+    assert document.count("path", "line", "s-pue") == 1
+    assert document.count("line", "target-line") == 1
+    assert document.count("rect", "bar-slot", "s-water") >= 24
+    assert document.count("rect", "bar-slot", "partial") >= 1
+    assert document.count("rect", "gap") == 1
+    assert "Total 1,293 kW" in document.text("chart-power")
+    assert "iPUE 1.372" in document.text("chart-pue")
+    assert "Target 1.3" in document.text("chart-pue")
+    assert "92 of 96 intervals known" in document.text("water-note")
+    assert "WUE 0.782 L/kWh (24 h, category 1, coverage 98.8 %, total input)" in document.text("water-note")
+
+
+def test_split_alerts_and_problems(page: Seen) -> None:
+    document = page.document
+    cells = [text for text in document.cells if text]
+    total = cells.index("PUE \u2212 1")
+    assert cells[total : total + 3] == ["PUE \u2212 1", "100.0 %", "0.279"]
+    assert cells[cells.index("Cooling") :][:5] == ["Cooling", "68.3 %", "0.191", "1.191", "3.75 MWh"]
+    alerts = document.text("alerts")
+    assert "PUE 1h above 1.300" in alerts
+    assert "1.378" in alerts
+    assert "no data RefLow" in alerts
+    assert "WueHigh" not in alerts
+    assert "category 1 · coverage 97.0 %" in alerts
+    past = cells.index("Resolved")
+    assert cells[past + 1 :][:4] == ["PueHigh", "1.410", "Sun 5 Jul, 14:45", "Mon 6 Jul, 14:45"]
+    assert "tower-makeup has sent nothing for 3 h" in document.text("problems")
+
+
+def test_nothing_sticks_out_on_a_phone(browse: Browser) -> None:
+    source = (Path(str(files("wattwell.web"))) / "static" / "tables.js").read_text() + PROBE
+
+    def inject(app: ASGIApp) -> ASGIApp:
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope.get("path") == "/static/tables.js":
+                await Response(source, media_type="text/javascript")(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return wrapped
+
+    server = serve(FakeQueries(), inject)
+    try:
+        seen = browse(f"{server.url}/?window=30d", "--window-size=500,800")
+    finally:
+        server.stop()
+    body = next(attrs for tag, attrs in seen.document.tags if tag == "body")
+    assert 300 < float(body["data-edge"]) <= 380
+
+
+def test_connection_lost_is_said_and_the_figures_stay(browse: Browser) -> None:
+    def away(app: ASGIApp) -> ASGIApp:
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope.get("path", "").startswith("/api/"):
+                await Response("<html>bad gateway</html>", status_code=502)(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return wrapped
+
+    server = serve(FakeQueries(), away)
+    try:
+        seen = browse(server.url)
+    finally:
+        server.stop()
+    assert seen.document.text("link") == "connection lost"
+    assert re.fullmatch(
+        r"Connection lost since \d\d:\d\d:\d\d\. The figures below are from then\.", seen.document.text("lost")
+    )
+    assert "1.279" in seen.document.text("pue")
+
+
+def test_a_failing_store_is_said_in_its_own_words(browse: Browser) -> None:
+    class Failing(FakeQueries):
+        def problems(self, site: str) -> list[dict[str, object]]:
+            self.fault = StoreError("the store is away; look at its disk")  # after the page itself was drawn
+            return super().problems(site)
+
+    server = serve(Failing())
+    try:
+        seen = browse(server.url)
+    finally:
+        server.stop()
+    assert seen.document.text("lost") == "The service cannot answer: the store is away; look at its disk"
+
+
+def test_the_fleet_page(browse: Browser) -> None:
+    server = serve(FakeQueries(many=True))
+    try:
+        seen = browse(server.url)
+    finally:
+        server.stop()
+    assert seen.console == []
+    berlin = seen.document.text("berlin")
+    assert berlin.startswith("Berlin Nord <1>")
+    for text in ("1.279", "0.782 L/kWh", "9.2 %", "iPUE · category 1 · coverage 98.8 %", "1 firing"):
+        assert text in berlin
+    assert "none" in seen.document.text("zhangbei")
+    assert "1.279" in seen.document.text("all")

@@ -1,0 +1,100 @@
+"""Real servers for tests: started on a free port, waited for with a deadline, stopped by process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/bin", "/opt/homebrew/sbin")
+"""Where packages put servers that a user's PATH does not show."""
+
+
+def program(name: str) -> Path:
+    """The path of a server; without it the test fails in CI (CI=true) and is skipped elsewhere."""
+    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(SYSTEM_FOLDERS))
+    if found is None:
+        reason = f"{name} is not installed; install it (Debian: apt-get install {name}) to run this test"
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Path(found)
+
+
+def free_port() -> int:
+    """A TCP port on the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    """Polls until something holds; the test fails with ``what`` after the deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"after {seconds:.0f} s still not: {what}")
+        time.sleep(0.01)
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on a local port."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        return True
+    return False
+
+
+@dataclass
+class Mosquitto:
+    """A mosquitto broker of one test."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    lines: Sequence[str] = ("allow_anonymous true",)
+    """Configuration below the listener."""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts the broker and waits until it accepts connections."""
+        settings = self.folder / "mosquitto.conf"
+        general = ["max_queued_messages 0", "set_tcp_nodelay true", f"listener {self.port} 127.0.0.1"]
+        settings.write_text("\n".join([*general, *self.lines, ""]))
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self.process = subprocess.Popen([program("mosquitto"), "-c", settings], stdout=log, stderr=log)
+        wait_until(lambda: answers(self.port), f"mosquitto answers on port {self.port}: {self.folder}/mosquitto.log")
+
+    def stop(self) -> None:
+        """Ends the broker as a service manager would."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+            self.process = None
+
+    def kill(self) -> None:
+        """Ends the broker as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=10)
+            self.process = None
+
+
+@contextmanager
+def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
+    """A running broker with these configuration lines; by default anybody may connect."""
+    program("mosquitto")
+    folder.mkdir(parents=True, exist_ok=True)
+    broker = Mosquitto(folder, lines=lines or ("allow_anonymous true",))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()

@@ -1,0 +1,372 @@
+"""A realistic engine for the web tests: PUE rises above 1.3; PV, cooling, water, an alert, a stale meter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from wattwell.engine.queries import Document, Queries, Snapshot
+from wattwell.errors import UsageError
+from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, Interval, calendar_windows, iso, parse_iso
+from wattwell.model import Issue, KpiValue
+from wattwell.web import shapes
+
+GRID = 15 * MINUTE
+EDGE = parse_iso("2026-07-14T12:45:00Z")
+ROLLING = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "365d": 365 * DAY}
+PARTS = ("cooling", "power_chain", "lighting", "other")
+KPIS = (
+    "pue",
+    "wue",
+    "ref",
+    "dcie",
+    "ups_efficiency",
+    "peak_demand_kw",
+    *(f"overhead_{part}" for part in PARTS),
+    *(f"ppue_{part}" for part in PARTS),
+)
+FAULT_AT = EDGE - 6 * HOUR
+
+
+def kilowatts(at: int) -> dict[str, float]:
+    """What the site draws at an instant."""
+    hour = (at % DAY) / HOUR
+    it = 820.0 + 140.0 * math.sin((hour - 9) / 24 * 2 * math.pi) + 12.0 * math.sin(at / HOUR * 2.7)
+    cooling = it * (0.165 + 0.03 * math.sin((hour - 11) / 24 * 2 * math.pi))
+    if at >= FAULT_AT:
+        cooling += it * 0.11 * min(1.0, (at - FAULT_AT) / (2 * HOUR))
+    return {
+        "it": it,
+        "cooling": cooling,
+        "power_chain": 14.0 + it * 0.045,
+        "lighting": 6.0 + (9.0 if 7 <= hour < 19 else 0.0),
+        "other": 11.0,
+        "pv": max(0.0, 260.0 * math.sin((hour - 4) / 14 * math.pi)) if 4 <= hour <= 18 else 0.0,
+        "water": cooling * 4.1,
+    }
+
+
+def sums(start: int, end: int) -> dict[str, float]:
+    """kWh and litres over a span, from at most 400 samples of it."""
+    step = max(GRID, (end - start) // 400 // GRID * GRID)
+    hours = step / HOUR
+    total: dict[str, float] = {}
+    for at in range(start, end, step):
+        for name, value in kilowatts(at).items():
+            total[name] = total.get(name, 0.0) + value * hours
+    total["dc"] = sum(total[name] for name in ("it", "cooling", "power_chain", "lighting", "other"))
+    return total
+
+
+def _issue(code: str, message: str, severity: str = "warning") -> Document:
+    return {"code": code, "severity": severity, "message": message}
+
+
+def _of(site: str | None, rows: list[Document]) -> list[Document]:
+    return [row for row in rows if site in (None, row["site"])]
+
+
+class FakeQueries:
+    """Implements ``Queries`` over the formulas above."""
+
+    def __init__(self, *, many: bool = False, edge: int = EDGE) -> None:
+        self.many = many
+        self.edge = edge
+        self.fault: Exception | None = None
+        self.value: float | None = None
+
+    def ids(self) -> list[str]:
+        return ["berlin", "zhangbei"] if self.many else ["berlin"]
+
+    def _meter(self, name: str, role: str, quantity: str, unit: str, *, old: int = 0) -> Document:
+        amount = {"energy": "kWh", "water": "L"}.get(quantity, unit)
+        return {
+            "id": name,
+            "role": role,
+            "quantity": quantity,
+            "accumulation": "register",
+            "unit": unit,
+            "value_unit": amount,
+            "equipment": None,
+            "parent": None,
+            "virtual": False,
+            "period_seconds": 60.0,
+            "last_reading": iso(self.edge + 3 * MINUTE - old),
+        }
+
+    def sites(self) -> list[Document]:
+        meters = [
+            self._meter("grid-a", "utility_import", "energy", "MWh"),
+            self._meter("pv-roof", "onsite_renewable", "energy", "kWh"),
+            self._meter("ups-a", "it_ups", "energy", "kWh"),
+            self._meter("chiller-1", "chiller", "energy", "kWh"),
+            self._meter("tower-makeup", "water_input", "water", "m3", old=3 * HOUR),
+        ]
+        names = {"berlin": ("Berlin Nord <1>", "Europe/Berlin"), "zhangbei": ("Zhangbei", "Asia/Shanghai")}
+        return [
+            {
+                "id": site,
+                "name": names[site][0],
+                "timezone": names[site][1],
+                "pue_category": 1,
+                "it_power_kw": 1200.0,
+                "wue_numerator": "total_input",
+                "targets": {"pue": 1.3, "wue": 0.75, "renewable_share": 0.5},
+                "prices": None,
+                "grid_seconds": 900,
+                "meters": meters,
+            }
+            for site in self.ids()
+        ]
+
+    def _value(self, site: str, kpi: str, window: str | None, start: int, end: int) -> Document:
+        total = sums(start, end)
+        part = kpi.partition("_")[2]
+        top, below, unit, basis = {
+            "pue": (total["dc"], total["it"], "1", None),
+            "wue": (total["water"], total["it"], "L/kWh", "total_input"),
+            "ref": (total["pv"], total["dc"], "1", "onsite"),
+            "dcie": (total["it"], total["dc"], "1", None),
+            "ups_efficiency": (total["it"], total["it"] + total["power_chain"], "1", None),
+            "peak_demand_kw": (1303.4, 1.0, "kW", None),
+        }.get(kpi) or (total[part] + (total["it"] if kpi.startswith("ppue") else 0.0), total["it"], "1", None)
+        value: float | None = top / below if self.value is None else self.value
+        usable = 1.0 if window in ("1h", "24h", "7d", None, "day") else 0.72 if window == "30d" else 0.31
+        issues = []
+        if kpi in ("ups_efficiency", "ppue_lighting"):
+            value = None
+            issues.append(_issue("input.missing", "No meter has the role ups_input."))
+        elif usable < 0.5:
+            value = None
+            sentence = "Only 31.0 % of the window is usable; 50 % is needed."
+            issues.append(_issue("coverage.insufficient", sentence))
+        missing = value is None and kpi == "ups_efficiency"
+        return {
+            "site": site,
+            "kpi": kpi,
+            "label": ("PUE" if window in ("365d", "year", "fiscal_year") else "iPUE") if kpi == "pue" else kpi.upper(),
+            "window": window,
+            "start": iso(start),
+            "end": iso(end),
+            "value": value,
+            "unit": unit,
+            "numerator": None if missing or kpi == "peak_demand_kw" else top,
+            "denominator": None if missing or kpi == "peak_demand_kw" else below,
+            "usable": 0.0 if missing else usable,
+            "coverage": 0.0 if missing else usable - 0.012,
+            "estimated": 0.0 if missing else 0.012,
+            "category": None if kpi in ("ref", "peak_demand_kw") else 1,
+            "basis": basis,
+            "provisional": 0.5 <= usable < 0.9,
+            "issues": issues,
+        }
+
+    def _spans(self, window: str | None, start: str | None, end: str | None) -> list[tuple[int, int]]:
+        high = parse_iso(end) if end else self.edge
+        if window in ROLLING:
+            ends = range(parse_iso(start) + GRID, high + 1, GRID) if start else [high]
+            return [(at - ROLLING[window], at) for at in ends]
+        if window is None:
+            return [(parse_iso(start) if start else high - DAY, high)]
+        if window not in ("day", "month", "year", "fiscal_year"):
+            raise UsageError(f"window {window!r} is not known; write 1h, 24h, 7d, 30d, 365d, day, month or year")
+        low = parse_iso(start) if start else high - {"day": 1, "month": 31}.get(window, 366) * DAY
+        found = [(w.start, min(w.end, high)) for w in calendar_windows(window, low, high, "Europe/Berlin")]
+        return found if start else found[-1:]
+
+    def kpi(
+        self,
+        site: str | None = None,
+        kpis: Sequence[str] | None = None,
+        window: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> list[Document]:
+        if self.fault:
+            raise self.fault
+        for name in kpis or ():
+            if name not in KPIS:
+                raise UsageError(f"KPI {name!r} is not known; one of {', '.join(KPIS)}")
+        spans = self._spans(window, start, end)
+        found = [
+            self._value(name, kpi, window, low, high)
+            for name in (self.ids() if site is None else [site])
+            for kpi in kpis or KPIS
+            for low, high in spans
+        ]
+        return found + [{**row, "site": "all"} for row in found if site is None and row["site"] == "berlin"]
+
+    def series(
+        self, site: str, meter: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        low = parse_iso(start) if start else self.edge - DAY
+        return [
+            {
+                "site": site,
+                "meter": meter or "ups-a",
+                "start": iso(at),
+                "end": iso(at + GRID),
+                "value": kilowatts(at)["it"] / 4 if at % HOUR else math.nan,
+                "unit": "kWh",
+                "measured": 1.0 if at % HOUR else 0.0,
+                "estimated": 0.0,
+                "missing": 0.0 if at % HOUR else 1.0,
+                "recovered": False,
+            }
+            for at in range(low, parse_iso(end) if end else self.edge, GRID)
+        ]
+
+    def power(self, site: str, start: str | None = None, end: str | None = None) -> list[Document]:
+        rows: list[Document] = []
+        if site not in self.ids():
+            return rows
+        for at in range(parse_iso(start) if start else self.edge - DAY, parse_iso(end) if end else self.edge, GRID):
+            drawn: dict[str, float] = kilowatts(at)
+            gone = EDGE - 15 * HOUR <= at < EDGE - 14 * HOUR
+            names = ("it", "cooling", "power_chain", "lighting", "other")
+            row: Document = {name: None if gone else drawn[name] for name in names}
+            total = None if gone else sum(drawn[name] for name in names)
+            water = None if gone else drawn["water"] / 4
+            rows.append({"start": iso(at), "end": iso(at + GRID), "total": total, **row, "water_litres": water})
+        return rows
+
+    def alerts(self, site: str | None = None) -> list[Document]:
+        rule = {
+            "name": "PueHigh",
+            "site": "berlin",
+            "labels": {"severity": "warning", "kpi": "pue", "window": "1h"},
+            "annotations": {"summary": "PUE over 1h is 1.378, above 1.3."},
+            "window": "1h",
+            "peak": 1.41,
+            "provisional": False,
+            "category": 1,
+            "coverage": 0.97,
+            "unit": "1",
+            "above": 1.3,
+            "below": None,
+            "clear": 1.27,
+        }
+        dates: dict[str, Any] = {"since": iso(EDGE - 4 * HOUR), "fired_at": iso(EDGE - 4 * HOUR), "resolved_at": None}
+        old = {"since": iso(EDGE - 9 * DAY), "fired_at": iso(EDGE - 9 * DAY), "resolved_at": iso(EDGE - 8 * DAY)}
+        quiet = {"since": iso(EDGE - 9 * DAY), "fired_at": None, "resolved_at": None}
+        low = {**rule, "name": "RefLow", "labels": {"kpi": "ref", "window": "1h"}, "above": None, "below": 0.2}
+        rows = [
+            {**rule, "state": "firing", "value": 1.378, **dates},
+            {
+                **rule,
+                "name": "WueHigh",
+                "labels": {"kpi": "wue", "window": "1h"},
+                "above": 1.4,
+                "state": "inactive",
+                "value": 0.8,
+                **quiet,
+            },
+            {**low, "state": "no_data", "value": None, **quiet},
+            {**rule, "state": "inactive", "value": 1.31, **old},
+        ]
+        return _of(site, rows)
+
+    def events(
+        self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        row = {"site": "berlin", "meter": "grid-a", "event": "rollover", "at": iso(EDGE - DAY), "before": 999999.9}
+        rows = _of(site, [{**row, "after": 0.2, "booked": 300.0, "unit": "kWh", "state": "booked"}])
+        return [
+            row
+            for row in rows
+            if meter in (None, row["meter"]) and (start or "") <= row["at"] and (end is None or row["at"] < end)
+        ]
+
+    def rejects(self, site: str | None = None) -> list[Document]:
+        row = {"site": "berlin", "meter": "ups-a", "topic": "wattwell/berlin/ups-a", "at": iso(EDGE)}
+        sent = {"received_at": iso(EDGE + SECOND), "reason": "value.sentinel", "value": "4294967295", "count": 3}
+        return _of(site, [{**row, **sent}])
+
+    def unmapped(self) -> list[Document]:
+        seen = {"first_seen": iso(EDGE - DAY), "last_seen": iso(EDGE)}
+        return [{"topic": "dc/berlin/new", **seen, "count": 12, "example": '{"value": 1}'}]
+
+    def problems(self, site: str) -> list[Document]:
+        stale = "tower-makeup has sent nothing for 3 h; it should send every 60 s. Look at its gateway."
+        rejected = "3 readings were rejected; see /api/v1/rejects."
+        return [
+            {**_issue("meter.stale", stale), "meter": "tower-makeup", "since": iso(EDGE - 3 * HOUR)},
+            {**_issue("value.sentinel", rejected, "info"), "meter": "ups-a", "since": None},
+        ][: 2 if site == "berlin" else 0]
+
+    def snapshot(self) -> Snapshot:
+        if self.fault:
+            raise self.fault
+        return SNAPSHOT
+
+
+def kpi_value(kpi: str, window: str | None, value: float | None, *, category: int | None = 1) -> KpiValue:
+    """A KPI value of Berlin for a snapshot."""
+    return KpiValue(
+        site="berlin",
+        kpi=kpi,
+        label=kpi,
+        window=window,
+        interval=Interval(EDGE - DAY, EDGE),
+        value=value,
+        unit="1",
+        numerator=150.0,
+        denominator=100.0,
+        usable=0.95,
+        coverage=0.94 if value is not None else 0.25,
+        estimated=0.01,
+        category=category,
+        basis=None,
+        provisional=False,
+        issues=() if value is not None else (Issue(code="coverage.insufficient", severity="warning", message="no"),),
+    )
+
+
+STATES = ("firing", "inactive", "no_data", "pending")
+SNAPSHOT = Snapshot(
+    kpis=(
+        kpi_value("pue", "24h", 1.3125),
+        kpi_value("pue", "1h", 1.378),
+        kpi_value("pue", "365d", None),
+        kpi_value("wue", "24h", 0.8125),
+        kpi_value("wue", "1h", math.nan),
+        kpi_value("ref", "24h", 0.125, category=None),
+        kpi_value("dcie", "24h", 0.762),
+        kpi_value("pue", None, 9.0),
+    ),
+    power_watts={("berlin", "total"): 1_303_400.0, ("berlin", "it"): 950_000.0, ("berlin", "cooling"): 290_000.5},
+    last_readings={("berlin", "ups-a"): 1_784_033_280.25, ("berlin", "grid-a"): 1_784_033_280.0},
+    readings={"berlin": 123_456},
+    rejected={("berlin", "value.sentinel"): 3, ("", "point.unknown"): 12},
+    alerts={("berlin", "PueHigh", state): int(state == "firing") for state in STATES},
+    spool_readings=7,
+    ingest_lag_seconds=0.125,
+)
+
+
+def test_the_fake_answers_in_the_documented_shapes() -> None:
+    fake: Queries = FakeQueries()
+    answers: list[tuple[Any, list[Document]]] = [
+        (shapes.SiteShape, fake.sites()),
+        (shapes.KpiShape, fake.kpi()),
+        (shapes.PowerShape, fake.power("berlin")),
+        (shapes.AlertShape, fake.alerts()),
+        (shapes.EventShape, fake.events()),
+        (shapes.RejectShape, fake.rejects()),
+        (shapes.UnmappedShape, fake.unmapped()),
+        (shapes.ProblemShape, fake.problems("berlin")),
+    ]
+    for shape, documents in answers:
+        assert documents
+        for document in documents:
+            shape.model_validate(document)
+
+
+def test_the_fake_rises_above_the_target_and_the_overheads_sum() -> None:
+    found = {row["kpi"]: row for row in FakeQueries().kpi("berlin", window="1h")}
+    parts = sum(found[f"overhead_{part}"]["value"] for part in PARTS)
+    assert found["pue"]["value"] > 1.3
+    assert abs(found["pue"]["value"] - 1 - parts) < 1e-12
+    assert asdict(SNAPSHOT.kpis[0])["value"] == 1.3125

@@ -1,0 +1,73 @@
+"""/metrics: exact bytes, promtool's lint, and gaps instead of zeros."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.unit.test_web_fake import SNAPSHOT, kpi_value
+from wattwell.engine.queries import Snapshot
+from wattwell.web.metrics import Exporter
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
+
+
+def samples(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """(name, labels) -> value."""
+    families = text_string_to_metric_families(text.decode())
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+
+
+def test_exact_bytes() -> None:
+    assert Exporter(lambda: SNAPSHOT).render() == (GOLDEN / "site.prom").read_bytes()
+
+
+def test_an_empty_site_shows_only_what_is_known() -> None:
+    assert Exporter(Snapshot).render() == (GOLDEN / "empty.prom").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["site.prom", "empty.prom"])
+def test_promtool_finds_nothing(name: str) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        assert not os.environ.get("CI"), "promtool is missing; install the package prometheus"
+        pytest.skip("promtool is not installed (Debian package prometheus)")
+    with (GOLDEN / name).open("rb") as text:
+        done = subprocess.run([promtool, "check", "metrics"], stdin=text, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_kpi_without_a_value_has_coverage_and_no_sample() -> None:
+    snapshot = Snapshot(kpis=(kpi_value("pue", "365d", None), kpi_value("wue", "24h", float("nan"))))
+    found = samples(Exporter(lambda: snapshot).render())
+    assert not [name for name, _ in found if name.startswith("wattwell_site_")]
+    assert found["wattwell_kpi_coverage_ratio", (("kpi", "pue"), ("site", "berlin"), ("window", "365d"))] == 0.25
+
+
+def test_labels_and_values_of_the_interface() -> None:
+    found = samples(Exporter(lambda: SNAPSHOT).render())
+    berlin = ("site", "berlin")
+    assert found["wattwell_site_pue_ratio", (("category", "1"), berlin, ("window", "24h"))] == 1.3125
+    assert found["wattwell_site_wue_litres_per_kilowatt_hour", (berlin, ("window", "24h"))] == 0.8125
+    assert found["wattwell_site_renewable_energy_factor_ratio", (berlin, ("window", "24h"))] == 0.125
+    assert found["wattwell_site_power_watts", (berlin, ("subsystem", "cooling"))] == 290000.5
+    assert found["wattwell_meter_last_reading_timestamp_seconds", (("meter", "ups-a"), berlin)] == 1784033280.25
+    assert found["wattwell_readings_total", (berlin,)] == 123456
+    assert found["wattwell_readings_rejected_total", (("reason", "point.unknown"), ("site", ""))] == 12
+    assert found["wattwell_alerts", (("name", "PueHigh"), berlin, ("state", "firing"))] == 1
+    assert found["wattwell_alerts", (("name", "PueHigh"), berlin, ("state", "pending"))] == 0
+    assert found["wattwell_spool_readings", ()] == 7
+    assert found["wattwell_ingest_lag_seconds", ()] == 0.125
+
+
+def test_exporters_share_nothing_and_ask_at_each_scrape() -> None:
+    counts = iter(range(1, 9))
+    first = Exporter(lambda: Snapshot(spool_readings=next(counts)))
+    second = Exporter(Snapshot)
+    assert [samples(first.render())["wattwell_spool_readings", ()] for _ in range(2)] == [1, 2]
+    assert samples(second.render())["wattwell_spool_readings", ()] == 0

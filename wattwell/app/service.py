@@ -1,0 +1,248 @@
+"""The service: collector, analysis, alerts and web in one process, each in its own thread, stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from collector.ingest import Ingestor
+from collector.mqtt import MqttCollector
+from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine
+from wattwell.config.settings import Config
+from wattwell.engine.engine import Engine
+from wattwell.engine.queries import Snapshot
+from wattwell.errors import StoreError, UsageError
+from wattwell.intervals import DAY, HOUR, SECOND, floor_to
+from wattwell.web.api import create_app
+from wattwell.web.control import create_control_app
+from wattwell.web.server import Server
+
+_log = logging.getLogger(__name__)
+ROLES = ("collector", "analytics", "alerts", "web")
+_TICK = 0.25
+"""Seconds between two looks at whether the figures are due."""
+_REST = 4
+"""The analysis rests this many times as long as it worked, when late data keeps coming."""
+
+
+class Service:
+    """Everything that runs, around one engine."""
+
+    def __init__(self, config: Config, engine: Engine, roles: Collection[str], now: Callable[[], int] = clock) -> None:
+        self._config = config
+        self._engine = engine
+        self._now = now
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._store = _Noting(engine)
+        self._ingestor = Ingestor(config, self._store, now)
+        self._collector: MqttCollector | None = None
+        if "collector" in roles and config.mqtt is not None:
+            self._collector = MqttCollector(config.mqtt, self._ingestor, now)
+        self._roles = frozenset(roles)
+        self._figures = Snapshot()
+        self._failure: str | None = None
+        self._analysed = False
+        self.server = self._make_server()
+
+    # -- starting and stopping --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts what the roles ask for; UsageError when an address cannot be had."""
+        self.server.start()
+        if "analytics" in self._roles:
+            self._spawn(self._analyse, "wattwell-analysis")
+        if "alerts" in self._roles:
+            self._spawn(self._notify, "wattwell-notify")
+        if self._collector is not None:
+            self._collector.start()
+
+    def stop(self) -> None:
+        """Commits what has arrived, then stops every thread."""
+        if self._collector is not None:
+            self._collector.stop()
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+        self.server.stop()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Returns when the service is asked to stop, or after so many seconds."""
+        self._stop.wait(seconds)
+
+    def ask_to_stop(self) -> None:
+        """Makes :meth:`wait` return; safe in a signal handler."""
+        self._stop.set()
+
+    def _spawn(self, work: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _make_server(self) -> Server:
+        config = self._config
+        token = None
+        if config.http.token_file is not None:
+            token = config.http.token_file.read_text(encoding="utf-8").strip()
+            if not token:
+                raise UsageError(f"http.token_file {config.http.token_file} is empty; write a token into it")
+        app = None
+        if "web" in self._roles:
+            app = create_app(_Answers(self._engine, self.snapshot), token=token, ready=self.ready, clock=self._seconds)
+        return Server(
+            app,
+            config.http.host,
+            config.http.port,
+            control=create_control_app(handlers(self._engine)),
+            control_path=control_path(config),
+        )
+
+    def _seconds(self) -> float:
+        return self._now() / SECOND
+
+    # -- loops ------------------------------------------------------------------------------------------------
+
+    def _analyse(self) -> None:
+        """Refreshes when a live edge moves on, and when readings touch what was shown already."""
+        shown: Mapping[int, int] = {}
+        pruned = 0
+        while not self._stop.is_set():
+            edges = self._edges()
+            if edges != shown or self._store.earliest < max(edges.values(), default=0):
+                began = time.monotonic()
+                if self._guard(self._refresh):
+                    shown = edges
+                self._stop.wait(_REST * (time.monotonic() - began))
+            if (today := floor_to(self._now(), HOUR)) != pruned:
+                pruned = today
+                self._guard(self._prune)
+            self._stop.wait(_TICK)
+
+    def _edges(self) -> Mapping[int, int]:
+        """The live edge by period of the meters: it moves on when the readings of an interval must have come."""
+        now, grid = self._now(), self._config.grid
+        periods = {m.period for site in self._config.sites.values() for m in site.meters.values()}
+        return {period: floor_to(now - period, grid) for period in sorted(periods)}
+
+    def _refresh(self) -> None:
+        self._store.take_earliest()
+        self._engine.refresh()
+        self._figures = self._engine.snapshot()
+        self._analysed = True
+
+    def _prune(self) -> None:
+        kept = self._config.store.raw_retention
+        if kept is not None:
+            self._engine.prune(floor_to(self._now() - kept, DAY))
+
+    def _notify(self) -> None:
+        while not self._stop.is_set():
+            self._guard(lambda: self._engine.watch.deliver(self._now()))
+            self._stop.wait(1.0)
+
+    def _guard(self, work: Callable[[], object]) -> bool:
+        """Works, or says once what is in the way and lets the loop try again."""
+        try:
+            work()
+        except StoreError as error:
+            if self._failure != str(error):
+                _log.error("%s", error)
+            self._failure = str(error)
+            self._stop.wait(1.0)
+            return False
+        self._failure = None
+        return True
+
+    # -- state ------------------------------------------------------------------------------------------------
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the service does its work, and why not."""
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        if dead and not self._stop.is_set():
+            return False, f"{dead[0]} has stopped; see the log and restart the service"
+        if self._failure is not None:
+            return False, self._failure
+        if (error := self._ingestor.stats().store_error) is not None:
+            return False, error
+        if self._collector is not None and not self._collector.status.connected:
+            return False, self._collector.status.last_error or "not connected to the MQTT broker yet"
+        if "analytics" in self._roles and not self._analysed:
+            return False, "the first analysis is under way"
+        return True, "ready"
+
+    def snapshot(self) -> Snapshot:
+        """Figures of the last analysis with the collector's counts and the latest readings."""
+        stats = self._ingestor.stats()
+        live = self._engine.latest()
+        rejected: dict[tuple[str, str], int] = dict(stats.rejected)
+        return replace(
+            self._figures,
+            last_readings=live,
+            readings=dict.fromkeys(self._config.sites, 0) | dict(stats.readings),
+            rejected=rejected,
+            spool_readings=0 if self._collector is None else self._collector.waiting,
+            ingest_lag_seconds=stats.lag_seconds,
+        )
+
+
+class _Noting:
+    """The store as the collector sees it: notes the earliest reading since the last analysis."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self.earliest = 2**62
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine.store, name)
+
+    def commit(self, readings: Any, rejects: Any) -> Any:
+        """Commits, and notes the earliest time."""
+        committed = self._engine.store.commit(readings, rejects)
+        if committed.added:
+            with self._lock:
+                self.earliest = min(self.earliest, int(readings.at.min()))
+        return committed
+
+    def take_earliest(self) -> None:
+        """Begins anew: what comes from now on is for the next analysis."""
+        with self._lock:
+            self.earliest = 2**62
+
+
+class _Answers:
+    """The engine's answers with the service's own snapshot."""
+
+    def __init__(self, engine: Engine, snapshot: Callable[[], Snapshot]) -> None:
+        self._engine = engine
+        self.snapshot = snapshot
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+@contextlib.contextmanager
+def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], int] = clock) -> Iterator[Service]:
+    """A started service, stopped at the end."""
+    notifiers = notifiers_of(config) if "alerts" in roles else None
+    with open_engine(config, now, notifiers) as engine:
+        service = Service(config, engine, roles, now)
+        try:
+            service.start()
+            yield service
+        finally:
+            service.stop()
+
+
+def roles_of(text: str) -> tuple[str, ...]:
+    """The roles of ``--role``; UsageError for an unknown one."""
+    chosen = [role.strip() for role in text.split(",") if role.strip()]
+    unknown = [role for role in chosen if role not in (*ROLES, "all")]
+    if unknown or not chosen:
+        raise UsageError(f"role {text!r} is not known; use all, or some of {', '.join(ROLES)} with commas between")
+    return ROLES if "all" in chosen else tuple(dict.fromkeys(chosen))
