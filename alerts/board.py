@@ -9,7 +9,7 @@ ends with the next step too. Its history is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,11 +121,17 @@ def needed(rules: Iterable[AlertRule], site: str) -> frozenset[tuple[str, str]]:
 
 
 def advance(
-    board: Board, rules: Sequence[AlertRule], site: str, at: int, samples: Samples
+    board: Board,
+    rules: Sequence[AlertRule],
+    site: str,
+    at: int,
+    samples: Samples,
+    warming: Collection[tuple[str, str]] = (),
 ) -> tuple[Board, tuple[Notification, ...]]:
     """The board after the grid edge ``at`` of a site, and what there is to tell.
 
-    A pair (kpi, window) that ``samples`` lacks is a figure without a value. An edge that was stepped before changes
+    A pair (kpi, window) that ``samples`` lacks is a figure without a value; rules on a pair in ``warming``, whose
+    window reaches back before the site's first data, wait as they are. An edge that was stepped before changes
     nothing. A sample of another edge is a ValueError.
     """
     before = board.site(site)
@@ -136,6 +142,9 @@ def advance(
     states: dict[str, AlertState] = {}
     missing = Sample(at, None)
     for rule in watching:
+        if (rule.kpi, rule.window) in warming:
+            states[rule.name] = after.states.get(rule.name, _NEVER)
+            continue
         sample = samples.get((rule.kpi, rule.window), missing)
         if sample.at != at:
             raise ValueError(f"alert {rule.name}: the sample is of edge {iso(sample.at)}, the step of edge {iso(at)}")

@@ -27,6 +27,9 @@ _AHEAD_US = 60 * SECOND
 """Simulated time computed at once; an injected fault shows after at most this."""
 
 
+_PROTOCOLS = {"5": mqtt.MQTTv5, "3.1.1": mqtt.MQTTv311}
+
+
 class Link(Protocol):
     """Where messages go; :class:`Connection` is the real one."""
 
@@ -117,8 +120,11 @@ def parse_broker(url: str) -> Broker:
 class Connection:
     """A connected paho client as a context manager; it reconnects by itself until it is left."""
 
-    def __init__(self, broker: Broker, *, client_id: str, timeout: float = 20.0) -> None:
-        """``timeout`` is how many seconds the broker may take to answer, and between acknowledgements."""
+    def __init__(self, broker: Broker, *, client_id: str, timeout: float = 20.0, version: str = "5") -> None:
+        """``timeout`` is how many seconds the broker may take to answer, and between acknowledgements.
+
+        ``version`` is the MQTT version, ``5`` or ``3.1.1``.
+        """
         self._timeout = timeout
         self._broker = broker
         self._where = f"the MQTT broker at {broker.host}:{broker.port}"
@@ -127,7 +133,7 @@ class Connection:
         self._moved = threading.Condition()
         self._sent = 0
         self._acknowledged = 0
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=_PROTOCOLS[version])
         self._client.on_connect = self._on_connect
         self._client.on_publish = self._on_publish
         self._client.connect_timeout = timeout

@@ -15,7 +15,7 @@ from collector.mqtt import MqttCollector
 from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
-from wattwell.engine.queries import Snapshot
+from wattwell.engine.queries import Document, Snapshot
 from wattwell.errors import StoreError, UsageError
 from wattwell.intervals import DAY, HOUR, SECOND, floor_to
 from wattwell.web.api import create_app
@@ -174,6 +174,14 @@ class Service:
         if "analytics" in self._roles and not self._analysed:
             return False, "the first analysis is under way"
         return True, "ready"
+
+    def now(self) -> int:
+        """By the service's own clock, microseconds UTC."""
+        return self._now()
+
+    def alerts(self) -> list[Document]:
+        """Current alert states, then history."""
+        return self._engine.alerts()
 
     def snapshot(self) -> Snapshot:
         """Figures of the last analysis with the collector's counts and the latest readings."""

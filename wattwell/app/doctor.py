@@ -1,0 +1,141 @@
+"""``wattwell doctor``: looks at everything an installation stands on, and says what to do about what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import wattwell
+from collector.connection import connect, explain_error, explain_refusal, make_client
+from collector.normalise import MeterTable
+from collector.topics import Router
+from wattwell.app.access import Access, RemoteAccess, clock, reach, store_path
+from wattwell.config import Config, MqttSettings, load
+from wattwell.engine.queries import Document
+from wattwell.errors import ConfigError, WattwellError
+from wattwell.intervals import FIRST_INSTANT, iso
+
+_LOW_DISK = 1_000_000_000
+_ANSWER_SECONDS = 10.0
+_OURS = ("collector", "analytics", "alerts")
+
+
+def examine(path: Path) -> list[Document]:
+    """Every check as {check, status, message, remedy}; status ok, warning or failed."""
+    found = [*_packaging(), _clock()]
+    try:
+        config = load(path)
+    except ConfigError as error:
+        return [*found, *(_finding("configuration", "failed", f.path, f.remedy) for f in error.faults)]
+    found.append(_finding("configuration", "ok", f"{path}: {len(config.sites)} sites", None))
+    found += [_finding("configuration", "warning", note, None) for note in config.notes]
+    found.append(_disk(config))
+    found += _store(config)
+    if config.mqtt is None:
+        return [*found, _finding("broker", "warning", "no mqtt section: only back-fill brings readings", None)]
+    return [*found, _broker(config.mqtt), *_topics(config)]
+
+
+def _finding(check: str, status: str, message: str, remedy: str | None) -> Document:
+    return {"check": check, "status": status, "message": message, "remedy": remedy}
+
+
+def _packaging() -> Iterator[Document]:
+    """The packages collector, analytics and alerts have common names: another one of that name would hide ours."""
+    home = Path(wattwell.__file__).resolve().parents[1]
+    for name in _OURS:
+        spec = importlib.util.find_spec(name)
+        place = Path(spec.origin).resolve().parents[1] if spec is not None and spec.origin is not None else None
+        if place == home:
+            yield _finding("packaging", "ok", f"{name} is Wattwell's own", None)
+        else:
+            remedy = "install Wattwell into a virtual environment of its own"
+            yield _finding("packaging", "failed", f"package {name} comes from {place}, not from Wattwell", remedy)
+
+
+def _clock() -> Document:
+    now = clock()
+    if now < FIRST_INSTANT:
+        return _finding("clock", "failed", f"the machine's clock says {iso(now)}", "set it, and keep it with NTP")
+    return _finding("clock", "ok", f"the machine's clock says {iso(now)}; compare it", None)
+
+
+def _disk(config: Config) -> Document:
+    folder = store_path(config).parent
+    if not folder.is_dir():
+        return _finding("disk", "failed", f"the store's folder {folder} does not exist", "create it")
+    free = shutil.disk_usage(folder).free
+    message = f"{free / 1e9:.1f} GB are free in {folder}"
+    if free < _LOW_DISK:
+        return _finding("disk", "warning", message, "free some space: readings wait at the broker when it is full")
+    return _finding("disk", "ok", message, None)
+
+
+def _store(config: Config) -> Iterator[Document]:
+    try:
+        with reach(config) as access:
+            way = "through the running service" if isinstance(access, RemoteAccess) else "opened"
+            yield _finding("store", "ok", f"{store_path(config)}, {way}", None)
+            yield from _mapping(config, access)
+    except WattwellError as error:
+        yield _finding("store", "failed", str(error), "see the message")
+
+
+def _mapping(config: Config, access: Access) -> Iterator[Document]:
+    for site in config.sites:
+        for problem in access.ask("problems", site=site):
+            message = f"{site}: {problem['meter']} {problem['message']}"
+            yield _finding("mapping", "warning", message, _REMEDIES.get(problem["code"]))
+    for topic in access.ask("unmapped"):
+        message = f"topic {topic['topic']} brought {topic['count']} messages and is bound to no meter"
+        yield _finding("mapping", "warning", message, "give a meter this source, or subscribe more narrowly")
+
+
+_REMEDIES = {
+    "meter.silent": "check its source topic, the device, and until when it is in service",
+    "meter.stale": "check the device and its way to the broker; one that reports on change declares a long max_gap",
+}
+
+
+def _topics(config: Config) -> Iterator[Document]:
+    router = Router(config.sites.values(), MeterTable.of(config.sites.values()))
+    subscribed = config.mqtt.subscribe if config.mqtt is not None else ()
+    for topic in router.uncovered(subscribed) if subscribed else ():
+        remedy = "add it to mqtt.subscribe, or leave that key out"
+        yield _finding("broker", "warning", f"no subscription covers the topic {topic}", remedy)
+
+
+def _broker(settings: MqttSettings) -> Document:
+    """Connects as the collector does, under a name of its own so that the collector's session is left alone."""
+    where = f"{settings.host}:{settings.port}"
+    answered = threading.Event()
+    refusal: list[str] = []
+
+    def on_connect(_client: object, _data: object, _flags: object, reason: object, _properties: object) -> None:
+        if reason.is_failure:  # type: ignore[attr-defined] # paho's ReasonCode
+            refusal.append(explain_refusal(settings, reason))  # type: ignore[arg-type]
+        answered.set()
+
+    try:
+        client = make_client(_as_visitor(settings))
+        client.on_connect = on_connect
+        connect(client, _as_visitor(settings))
+        client.loop_start()
+        heard = answered.wait(_ANSWER_SECONDS)
+        client.disconnect()
+        client.loop_stop()
+    except (OSError, ValueError, WattwellError) as error:
+        return _finding("broker", "failed", explain_error(settings, error), "start the broker, or correct mqtt.url")
+    if refusal:
+        return _finding("broker", "failed", refusal[0], "check username, password_file and the broker's rules")
+    if not heard:
+        return _finding("broker", "failed", f"the broker at {where} does not answer", "check that it speaks MQTT")
+    return _finding("broker", "ok", f"the broker at {where} accepts us", None)
+
+
+def _as_visitor(settings: MqttSettings) -> MqttSettings:
+    return replace(settings, client_id=f"{settings.client_id}-doctor", session_expiry=0)

@@ -1,0 +1,219 @@
+"""``wattwell``: every command, thin."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from collector.backfill import backfill
+from collector.simulate import simulate
+from wattwell.app.access import clock, reach
+from wattwell.app.demo import demo
+from wattwell.app.doctor import examine
+from wattwell.app.service import roles_of, running
+from wattwell.cli.arguments import parser
+from wattwell.cli.show import table
+from wattwell.config import Config, load
+from wattwell.engine.corrections import read_corrections
+from wattwell.errors import ConfigError, UsageError, WattwellError
+from wattwell.intervals import iso
+
+_log = logging.getLogger("wattwell")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns 0 done, 1 failed, 2 wrong usage or configuration."""
+    args = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "amqtt", "transitions", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        return _COMMANDS[args.command](args)
+    except (ConfigError, UsageError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except WattwellError as error:
+        print(f"wattwell: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _print(args: Namespace, kind: str, rows: Any) -> None:
+    if args.json:
+        json.dump(rows, sys.stdout, allow_nan=False)
+        sys.stdout.write("\n")
+    else:
+        table(kind, rows)
+
+
+# -- running --------------------------------------------------------------------------------------------------
+
+
+def _demo(args: Namespace) -> int:
+    return demo(args.seconds, args.port)
+
+
+def _run(args: Namespace) -> int:
+    config = load(args.config)
+    roles = roles_of(args.role)
+    if "collector" in roles and config.mqtt is None:
+        raise UsageError(f"{args.config} has no mqtt section; add one, or run with --role analytics,alerts,web")
+    with running(config, roles) as service:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: service.ask_to_stop())
+        if "web" in roles:
+            _log.info("page, API and metrics at %s", service.server.url)
+        service.wait()
+        _log.info("stopping")
+    return 0
+
+
+def _check(args: Namespace) -> int:
+    try:
+        config = load(args.config)
+    except ConfigError as error:
+        if not args.json:
+            raise
+        faults = [{"path": f.path, "value": f.value, "remedy": f.remedy} for f in error.faults]
+        print(json.dumps({"faults": faults, "notes": []}))
+        return 2
+    if args.json:
+        print(json.dumps({"faults": [], "notes": list(config.notes)}))
+        return 0
+    meters = sum(len(site.meters) for site in config.sites.values())
+    for note in config.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{args.config}: no fault; {len(config.sites)} sites, {meters} meters, {len(config.rules)} alert rules")
+    return 0
+
+
+def _doctor(args: Namespace) -> int:
+    findings = examine(Path(args.config))
+    _print(args, "doctor", findings)
+    return 1 if any(finding["status"] == "failed" for finding in findings) else 0
+
+
+def _simulate(args: Namespace) -> int:
+    summary = simulate(
+        args.out,
+        days=args.days,
+        start=args.start,
+        seed=args.seed,
+        step=args.step,
+        faults=args.fault,
+        speed=args.speed,
+    )
+    print(json.dumps(summary, indent=None if args.json else 2))
+    return 0
+
+
+# -- entering -------------------------------------------------------------------------------------------------
+
+
+def _site(config: Config, site: str) -> str:
+    if site not in config.sites:
+        raise UsageError(f"site {site!r} is not configured; known: {', '.join(config.sites)}")
+    return site
+
+
+def _backfill(args: Namespace) -> int:
+    config = load(args.config)
+    _site(config, args.site)
+    paths = [Path(name) for name in args.data]
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with reach(config) as access, Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks = {path: progress.add_task(path.name, total=1.0) for path in paths}
+        summary = backfill(
+            paths,
+            args.site,
+            config,
+            access.commit,
+            clock(),
+            lambda path, share, _rows: progress.update(tasks[path], completed=share),
+        )
+        task = progress.add_task("analysing", total=None)
+        access.refresh()
+        progress.update(task, total=1.0, completed=1.0)
+    document = {
+        "site": args.site,
+        "files": summary.files,
+        "rows": summary.rows,
+        "readings": summary.readings,
+        "rejected": dict(summary.rejected),
+        "unknown_points": dict(summary.unknown),
+        "first": None if summary.first is None else iso(summary.first),
+        "last": None if summary.last is None else iso(summary.last),
+    }
+    if args.json:
+        print(json.dumps(document))
+        return 0
+    print(f"{summary.readings} readings from {summary.rows} rows, {document['first']} to {document['last']}")
+    for reason, count in summary.rejected.items():
+        print(f"rejected {count} as {reason}; see wattwell rejects {args.config}", file=sys.stderr)
+    return 0
+
+
+def _correct(args: Namespace) -> int:
+    config = load(args.config)
+    corrections = read_corrections(Path(args.file), config.sites[_site(config, args.site)])
+    with reach(config) as access:
+        access.correct(corrections)
+        access.refresh()
+    print(json.dumps({"corrections": len(corrections)}) if args.json else f"{len(corrections)} corrections entered")
+    return 0
+
+
+# -- asking ---------------------------------------------------------------------------------------------------
+
+
+def _ask(kind: str, *names: str) -> Callable[[Namespace], int]:
+    def command(args: Namespace) -> int:
+        config = load(args.config)
+        asked: Mapping[str, Any] = {name: getattr(args, name) for name in names}
+        with reach(config) as access:
+            access.refresh()
+            rows = access.ask(kind, **asked)
+        _print(args, kind, rows)
+        return 0
+
+    return command
+
+
+def _kpi(args: Namespace) -> int:
+    config = load(args.config)
+    names = None if args.kpi is None else [name.strip() for name in args.kpi.split(",") if name.strip()]
+    with reach(config) as access:
+        access.refresh()
+        rows = access.ask("kpi", site=args.site, kpis=names, window=args.window, start=args.start, end=args.end)
+    _print(args, "kpi", rows)
+    return 0
+
+
+_COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
+    "demo": _demo,
+    "run": _run,
+    "check": _check,
+    "doctor": _doctor,
+    "simulate": _simulate,
+    "backfill": _backfill,
+    "correct": _correct,
+    "kpi": _kpi,
+    "series": _ask("series", "site", "meter", "start", "end"),
+    "events": _ask("events", "site", "meter", "start", "end"),
+    "rejects": _ask("rejects", "site"),
+    "alerts": _ask("alerts", "site"),
+    "unmapped": _ask("unmapped"),
+}

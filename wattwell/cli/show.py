@@ -1,0 +1,66 @@
+"""Answers as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Rows = Sequence[Mapping[str, Any]]
+
+_COLUMNS = {
+    "kpi": ("site", "label", "window", "start", "end", "value", "unit", "category", "usable", "coverage", "notes"),
+    "series": ("meter", "start", "value", "unit", "measured", "estimated", "missing", "recovered"),
+    "events": ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state"),
+    "rejects": ("site", "meter", "topic", "at", "reason", "value", "count"),
+    "unmapped": ("topic", "count", "first_seen", "last_seen", "example"),
+    "alerts": ("site", "name", "state", "value", "since", "fired_at", "resolved_at"),
+    "doctor": ("check", "status", "message", "remedy"),
+}
+_NOTHING = {
+    "kpi": "No window starts in that span.",
+    "series": "No interval values are stored in that span.",
+    "events": "No meter events.",
+    "rejects": "No reading was rejected.",
+    "unmapped": "Every topic seen is bound to a meter.",
+    "alerts": "No alert rules.",
+}
+
+
+def table(kind: str, rows: Rows) -> None:
+    """Prints rows of one kind of answer to stdout."""
+    console = Console()
+    if not rows:
+        console.print(_NOTHING.get(kind, "Nothing."))
+        return
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    for name in _COLUMNS[kind]:
+        numeric = name in {"value", "booked", "before", "after", "usable", "coverage", "count", "measured"}
+        shown.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(_cell(name, row) for name in _COLUMNS[kind]))
+    console.print(shown)
+
+
+def _cell(name: str, row: Mapping[str, Any]) -> str:
+    if name == "notes":
+        return _notes(row)
+    value = row.get(name)
+    if value is None:
+        return "-"
+    if name in {"usable", "coverage", "measured", "estimated", "missing"} and isinstance(value, float):
+        return f"{value:.1%}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def _notes(row: Mapping[str, Any]) -> str:
+    """The provisional mark and why, basis, issues: no number is shown without them."""
+    notes = ["provisional"] if row.get("provisional") else []
+    if row.get("basis"):
+        notes.append(str(row["basis"]))
+    notes += [f"{issue['code']}: {issue['message']}" for issue in row.get("issues", ())]
+    return "; ".join(notes)
