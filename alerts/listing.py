@@ -18,7 +18,8 @@ def listing(board: Board, rules: Sequence[AlertRule], sites: Iterable[str]) -> l
     """Every rule on every site of ``sites`` as it is now, and the open data alerts; then what has ended, latest first.
 
     Each object: name, site, state, value, since, fired_at, resolved_at, labels, annotations, and beside the value
-    window, unit, category, coverage, provisional and peak (the worst value judged). A rule that is inactive carries
+    window, unit, category, coverage, provisional and peak (the worst value judged), and above, below and clear of its
+    rule as configured now (null for a data alert, which has no threshold). A rule that is inactive carries
     its latest alert's fired_at and resolved_at; so each alert appears once with a fired_at. A data alert has an
     object of its own, ``no_data`` while it is open and ``inactive`` afterwards.
     """
@@ -31,14 +32,15 @@ def listing(board: Board, rules: Sequence[AlertRule], sites: Iterable[str]) -> l
         for rule in watching:
             current.append(_current(alerts, rule, site, carried.get(rule.name)))
             data = alerts.open.get(data_alert_name(rule))
-            current.extend([] if data is None else [_episode(data, site, Phase.NO_DATA)])
+            current.extend([] if data is None else [_episode(data, site, Phase.NO_DATA, None)])
+        by_name = {rule.name: rule for rule in watching}
         before.extend(
-            (episode.fired_at, _episode(episode, site, Phase.INACTIVE))
+            (episode.fired_at, _episode(episode, site, Phase.INACTIVE, by_name.get(episode.name)))
             for episodes in alerts.history.values()
             for episode in episodes
             if carried.get(episode.name) is not episode
         )
-        before.extend(_unconfigured(alerts, {rule.name for rule in watching}, site))
+        before.extend(_unconfigured(alerts, set(by_name), site))
     before.sort(key=lambda each: each[0], reverse=True)
     return current + [document for _, document in before]
 
@@ -68,10 +70,14 @@ def _carried(alerts: SiteBoard, rules: Sequence[AlertRule]) -> dict[str, Episode
 def _unconfigured(alerts: SiteBoard, rules: Set[str], site: str) -> list[tuple[int, Document]]:
     """Open alerts of rules that are no longer configured; the next step of the site ends them."""
     return [
-        (episode.fired_at, _episode(episode, site, Phase.NO_DATA if episode.name != episode.rule else Phase.FIRING))
+        (episode.fired_at, _episode(episode, site, _open_phase(episode), None))
         for episode in alerts.open.values()
         if episode.rule not in rules
     ]
+
+
+def _open_phase(episode: Episode) -> Phase:
+    return Phase.NO_DATA if episode.name != episode.rule else Phase.FIRING
 
 
 def _current(alerts: SiteBoard, rule: AlertRule, site: str, latest: Episode | None) -> Document:
@@ -91,10 +97,11 @@ def _current(alerts: SiteBoard, rule: AlertRule, site: str, latest: Episode | No
         "peak": state.peak if episode is None or episode.resolved_at is None else episode.peak,
         "provisional": state.provisional,
         **_beside(state.context),
+        **_limits(rule),
     }
 
 
-def _episode(episode: Episode, site: str, phase: Phase) -> Document:
+def _episode(episode: Episode, site: str, phase: Phase, rule: AlertRule | None) -> Document:
     return {
         "name": episode.name,
         "site": site,
@@ -109,11 +116,16 @@ def _episode(episode: Episode, site: str, phase: Phase) -> Document:
         "peak": episode.peak,
         "provisional": episode.provisional,
         **_beside(episode.context),
+        **_limits(rule),
     }
 
 
 def _beside(context: Context) -> Document:
     return {"unit": context.unit, "category": context.category, "coverage": context.coverage}
+
+
+def _limits(rule: AlertRule | None) -> Document:
+    return {side: None if rule is None else getattr(rule, side) for side in ("above", "below", "clear")}
 
 
 def _iso(instant: int | None) -> str | None:

@@ -7,7 +7,7 @@ A quantity has a value in an interval only when every meter in its formula has o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,8 +25,16 @@ class Quantity:
     value: Float64
     """kWh or L; 0 where not usable."""
     usable: Bool
+    """Every meter that is in service has a value."""
+    served: Bool
+    """Some meter that feeds it is in service."""
     measured: Float64
     """The smallest measured share among its meters."""
+
+    def required(self) -> Quantity:
+        """The same for those that cannot do without it: where no meter of it is in service, nothing is known."""
+        usable = self.usable & self.served
+        return replace(self, value=np.where(usable, self.value, 0.0), usable=usable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +70,33 @@ def lay_out(site: Site, found: SiteIntervals, meters: Sequence[str], start: Int6
         measured[meter] = np.zeros(len(start))
         measured[meter][cell[rows]] = found.values.measured[rows]
     for meter in meters:
-        _fill(site, meter, value, measured, len(start))
+        _fill(site, meter, start, value, measured)
     return SiteGrid(start=start, grid=grid, value=value, measured=measured)
 
 
-def _fill(site: Site, meter: str, value: dict[str, Float64], measured: dict[str, Float64], length: int) -> None:
-    """Adds a virtual meter: one missing member makes it missing; its measured share is its members' smallest."""
+def _fill(site: Site, meter: str, start: Int64, value: dict[str, Float64], measured: dict[str, Float64]) -> None:
+    """Adds a virtual meter: one missing member makes it missing; its measured share is its members' smallest.
+
+    A member out of service is neither needed nor counted; with nothing in service that adds to it, it is missing.
+    """
     if meter in value:
         return
-    total, share = np.full(length, np.nan), np.zeros(length)
-    if site.meters[meter].formula:
-        total, share = np.zeros(length), np.ones(length)
-        for sign, member in site.meters[meter].formula:
-            _fill(site, member, value, measured, length)
-            total = total + sign * value[member]
-            share = np.minimum(share, measured[member])
+    formula = site.meters[meter].formula
+    adds = any(sign > 0 for sign, _ in formula)
+    total, share, fed = np.zeros(len(start)), np.ones(len(start)), np.zeros(len(start), dtype=np.bool_)
+    for sign, member in formula:
+        _fill(site, member, start, value, measured)
+        served = _served(site.meters[member], start)
+        total = total + np.where(served, sign * value[member], 0.0)
+        share = np.where(served, np.minimum(share, measured[member]), share)
+        fed |= served & (sign > 0 or not adds)
+    total = np.where(fed, total, np.nan)
     value[meter], measured[meter] = total, np.where(np.isnan(total), 0.0, share)
+
+
+def _served(meter: Meter, start: Int64) -> Bool:
+    """Where a meter is in service."""
+    return (start >= meter.in_service.start) & (start < meter.in_service.end)
 
 
 # -- what a site's KPI sides are made of ----------------------------------------------------------------------------
@@ -132,9 +151,14 @@ def _water(site: Site, by_role: Mapping[str, Terms]) -> Terms:
     return (*total, *((-1.0, meter) for _, meter in by_role.get(taken, ())))
 
 
-def needed_meters(site: Site) -> tuple[str, ...]:
-    """Every meter, real or virtual, that some quantity is made of."""
-    return tuple(dict.fromkeys(meter for terms in sides(site).values() for _, meter in terms))
+def inputs(site: Site) -> dict[str, tuple[str, ...]]:
+    """The meters, real or virtual, that each quantity is made of; quantities that the site lacks are left out."""
+    found = {name: tuple(meter for _, meter in terms) for name, terms in sides(site).items()}
+    if "ups_input" in found:
+        found["power_chain"] = (*found["ups_input"], *found.get("e_it", ()))
+    if "pv" in found:
+        found["onsite"] = (*found["pv"], *found.get("export", ()))
+    return found | dict.fromkeys(_contracts(site.certificates), ())
 
 
 # -- quantities -------------------------------------------------------------------------------------------------
@@ -142,8 +166,9 @@ def needed_meters(site: Site) -> tuple[str, ...]:
 
 def quantities(site: Site, grid: SiteGrid) -> dict[str, Quantity]:
     """Every quantity that the site's meters and certificates allow, by name."""
-    optional = {"export", "pv"}
-    found = {name: _sum(site, grid, terms, name not in optional) for name, terms in sides(site).items()}
+    found = {name: _sum(site, grid, terms) for name, terms in sides(site).items()}
+    if "ups_input" in found and "e_it" in found:
+        found["power_chain"] = _power_chain(found["ups_input"], found["e_it"])
     if "pv" in found:
         found["onsite"] = _onsite(found["pv"], found.get("export"))
     for kind, rows in _contracts(site.certificates).items():
@@ -151,31 +176,40 @@ def quantities(site: Site, grid: SiteGrid) -> dict[str, Quantity]:
     return found
 
 
-def _sum(site: Site, grid: SiteGrid, terms: Terms, required: bool) -> Quantity:
-    """A side's sum; where one is required and none of its meters is in service, nothing is known."""
+def _sum(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
+    """A side's sum over the meters that are in service."""
     length = len(grid.start)
     value, measured = np.zeros(length), np.ones(length)
-    usable, any_served = np.ones(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
+    usable, fed = np.ones(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
     for factor, meter in terms:
-        service = site.meters[meter].in_service
-        served = (grid.start >= service.start) & (grid.start < service.end)
+        served = _served(site.meters[meter], grid.start)
         known = ~np.isnan(grid.value[meter])
         value = value + np.where(served & known, factor * grid.value[meter], 0.0)
         usable &= known | ~served
         measured = np.where(served, np.minimum(measured, grid.measured[meter]), measured)
-        any_served |= served & (factor > 0)
-    if required:
-        usable &= any_served
-    return Quantity(value=np.where(usable, value, 0.0), usable=usable, measured=measured)
+        fed |= served & (factor > 0)
+    return Quantity(value=np.where(usable, value, 0.0), usable=usable, served=fed, measured=measured)
+
+
+def _power_chain(ups_input: Quantity, e_it: Quantity) -> Quantity:
+    """What the power chain loses, UPS input less E_IT; nothing, and so in ``other``, where it is not metered."""
+    usable = ups_input.usable & (e_it.usable | ~ups_input.served)
+    return Quantity(
+        value=np.where(usable & ups_input.served, ups_input.value - e_it.value, 0.0),
+        usable=usable,
+        served=ups_input.served,
+        measured=np.where(ups_input.served, np.minimum(ups_input.measured, e_it.measured), 1.0),
+    )
 
 
 def _onsite(pv: Quantity, export: Quantity | None) -> Quantity:
     """On-site renewable energy that stayed on the site: in each interval PV less the smaller of PV and export."""
     if export is None:
-        return pv
+        return replace(pv, value=pv.value - np.minimum(pv.value, 0.0))
     return Quantity(
         value=pv.value - np.minimum(pv.value, export.value),
         usable=pv.usable & export.usable,
+        served=pv.served,
         measured=np.minimum(pv.measured, export.measured),
     )
 
@@ -202,4 +236,4 @@ def _even(rows: Sequence[Certificate], grid: SiteGrid) -> Quantity:
         overlap = np.minimum(grid.start + grid.grid, row.interval.end) - np.maximum(grid.start, row.interval.start)
         value = value + row.kwh * (np.maximum(overlap, 0) / max(row.interval.width, 1))
     everywhere = np.ones(len(grid.start))
-    return Quantity(value=value, usable=everywhere > 0, measured=everywhere)
+    return Quantity(value=value, usable=everywhere > 0, served=everywhere > 0, measured=everywhere)

@@ -47,26 +47,34 @@ def evaluate(
         return blank
     count = intervals_in(window.interval.start, window.interval.end, rules.grid)
     usable = sums.usable / count if count else 0.0
-    coverage = sums.measured / count if count else 0.0
+    coverage = sums.measured / (count * rules.grid) if count else 0.0
     ratio = _combine(kpi, sums, available, rules)
-    issues = [*ratio.issues]
-    if ratio.denominator == 0 and sums.usable:
-        message = f"the denominator of {kpi.label} is 0"
-        issues.append(Issue(code="denominator.zero", severity="error", message=message))
+    issues = [*ratio.issues, *_denominator_issues(kpi, ratio)] if sums.usable else []
     issues += _coverage_issues(usable, window, rules)
     failed = usable < rules.provisional or any(issue.severity == "error" for issue in issues)
     return replace(
         blank,
         value=None if failed else ratio.numerator / ratio.denominator,
-        numerator=ratio.numerator,
-        denominator=ratio.denominator,
+        numerator=ratio.numerator if sums.usable else None,
+        denominator=ratio.denominator if sums.usable else None,
         usable=usable,
         coverage=coverage,
         estimated=usable - coverage,
         provisional=not failed and (usable < rules.full or window.cut),
         issues=tuple(issues),
-        parts=ratio.parts,
+        parts=ratio.parts if sums.usable else {},
     )
+
+
+def _denominator_issues(kpi: Kpi, ratio: Ratio) -> list[Issue]:
+    """A ratio to nothing, or to an amount with the wrong sign, is no figure."""
+    if ratio.denominator > 0:
+        return []
+    if ratio.denominator == 0:
+        message = f"the denominator of {kpi.label} is 0"
+        return [Issue(code="denominator.zero", severity="error", message=message)]
+    message = f"the denominator of {kpi.label} is {ratio.denominator:.6g}: check signs and multipliers of its meters"
+    return [Issue(code="denominator.negative", severity="error", message=message)]
 
 
 def _coverage_issues(usable: float, window: Window, rules: Rules) -> list[Issue]:

@@ -24,9 +24,13 @@ def fold_delta(meter: Meter, state: FoldState, at: Int64, value: Float64) -> Fol
     """Amounts since the previous reading, spread evenly over the time since it.
 
     ``value`` is in the meter's unit; NaN marks a reading that was rejected for its value: it ends the time before it
-    and its own time is missing. The first of a stream books nothing; an amount above ``max_rate`` x time books
-    nothing and is a ``transient``.
+    and its own time is missing. The first accepted one of a stream books nothing, for nothing is known before it; an
+    amount above ``max_rate`` x time books nothing and is a ``transient``.
     """
+    if state.last is None:
+        accepted = np.flatnonzero(np.isfinite(value))
+        begin = int(accepted[0]) if len(accepted) else len(at)
+        at, value = at[begin:], value[begin:]
     if not len(at):
         return Folded(segments=NOTHING, tail=NOTHING, events=(), state=state)
     if state.last is None:

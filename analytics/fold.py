@@ -96,11 +96,14 @@ class MeterFold:
         pending = join(self._pending)
         return self._take(ceil_to(int(pending.end[-1]), self.grid)) if len(pending) else EMPTY
 
-    def take_events(self) -> tuple[MeterEvent, ...]:
-        """The events since the last call; of those at the same time only the latest."""
-        latest = {event.at: event for event in self._events}
-        self._events = []
-        return tuple(latest[at] for at in sorted(latest))
+    def take_events(self, until: int = FOREVER) -> tuple[MeterEvent, ...]:
+        """The events before ``until`` that were not given out yet.
+
+        A reading makes one event: the latest said of it. A replacement stands beside that of the reading at its time.
+        """
+        latest = {(event.at, event.event == "replacement"): event for event in self._events if event.at < until}
+        self._events = [event for event in self._events if event.at >= until]
+        return tuple(latest[place] for place in sorted(latest))
 
     def _take(self, end: int) -> IntervalValues:
         pending = join(self._pending)

@@ -135,6 +135,11 @@ class _Judge:
             return _Step(step + self.meter.rollover_at, rollover=True)
         return None
 
+    def _at_level(self, earlier: Point, later: Point) -> _Step | None:
+        """The step by which a reading is back at, or plausibly above, an earlier level; None where it is not."""
+        step = self._follow(earlier, later)
+        return None if step is None or step.rollover else step
+
     def _bound(self, earlier: Point, later: Point) -> float:
         start, end = np.array([earlier.at], dtype=np.int64), np.array([later.at], dtype=np.int64)
         return float(capacity(self.meter, start, end)[0]) + self.meter.resolution
@@ -151,9 +156,8 @@ class _Judge:
         elif (step := self._follow(state.last, point)) is not None:
             self._confirm_rollover()
             self._accept(state.last, point, step)
-        elif state.back is not None and (step := self._follow(state.back, point)) is not None:
-            self._event("transient", state.last.at, state.back.value, state.last.value, 0.0)
-            self.state = FoldState(state.back)
+        elif state.back is not None and (step := self._at_level(state.back, point)) is not None:
+            self._withdraw_rollover(state.back, state.last)
             self._accept(state.back, point, step)
         else:
             self._confirm_rollover()
@@ -173,27 +177,43 @@ class _Judge:
             self.state = replace(self.state, held=point)
 
     def _accept(self, last: Point, point: Point, step: _Step) -> None:
-        booked = booked_amount(self.meter, last.at, point.at, step.amount)
-        if self.state.swap is not None:
-            self._replacement_event(last.at, self.state.swap + booked)
         if step.rollover:
-            self._event("rollover", point.at, last.value, point.value, booked)
-            self.state = FoldState(point, back=last)
+            self.state = FoldState(point, back=last, swap=self.state.swap)
+            self._rollover_event(last, point)
             return
-        if self._is_gap(last, point):
+        booked = booked_amount(self.meter, last.at, point.at, step.amount)
+        if self.state.swap is not None:  # the replacement books its second part: a reading makes one event at most
+            self._replacement_event(last.at, self.state.swap + booked)
+        elif self._is_gap(last, point):
             self._event("catch-up", point.at, last.value, point.value, booked)
         self._book(last, point, step.amount, MEASURED)
         self.state = FoldState(Point(point.at, max(point.value, last.value)))
 
     def _confirm_rollover(self) -> None:
-        self.rows.extend(self._rollover_rows(self.state))
-        self.state = replace(self.state, back=None)
+        if self.state.back is not None:
+            self.rows.extend(self._rollover_rows(self.state))
+            self.state = replace(self.state, back=None, swap=None)
+
+    def _withdraw_rollover(self, back: Point, seen: Point) -> None:
+        self._event("transient", seen.at, back.value, seen.value, 0.0)
+        self.state = FoldState(back, swap=self.state.swap)
+        if self.state.swap is not None:
+            self._replacement_event(back.at, self.state.swap)
 
     def _rollover_rows(self, state: FoldState) -> list[_Row]:
-        if state.back is None or state.last is None:
+        if state.back is None or state.last is None or state.back.at == state.last.at:
             return []
-        amount = state.last.value - state.back.value + (self.meter.rollover_at or 0.0)
-        return [self._row(state.back, state.last, amount, MEASURED)]
+        return [self._row(state.back, state.last, self._wrapped(state.back, state.last), MEASURED)]
+
+    def _wrapped(self, before: Point, after: Point) -> float:
+        return after.value - before.value + (self.meter.rollover_at or 0.0)
+
+    def _rollover_event(self, before: Point, after: Point) -> None:
+        booked = booked_amount(self.meter, before.at, after.at, self._wrapped(before, after))
+        if self.state.swap is not None:
+            self._replacement_event(before.at, self.state.swap + booked)
+        else:
+            self._event("rollover", after.at, before.value, after.value, booked)
 
     def _accept_suspect(self, last: Point, held: Point) -> None:
         """The suspect is real: a reset below the old level, a jump above it. Its own step is not a plausible one."""
@@ -220,7 +240,7 @@ class _Judge:
         """Both dials are taken as read at the time of the replacement; a final dial below the level books nothing."""
         final, first = Point(swap.at, swap.final or 0.0), Point(swap.at, swap.first or 0.0)
         booked = 0.0
-        self._confirm_rollover()
+        self._settle_rollover(final)
         self._settle_suspect(final)
         last = self.state.last
         if last is not None:
@@ -231,6 +251,15 @@ class _Judge:
                 booked = booked_amount(self.meter, last.at, final.at, amount)
         self.state = FoldState(first, swap=booked)
         self._replacement_event(swap.at, booked)
+
+    def _settle_rollover(self, final: Point) -> None:
+        last, back = self.state.last, self.state.back
+        if last is None or back is None:
+            return
+        if self._follow(last, final) is None and self._at_level(back, final) is not None:
+            self._withdraw_rollover(back, last)
+        else:
+            self._confirm_rollover()
 
     def _settle_suspect(self, final: Point) -> None:
         last, held = self.state.last, self.state.held

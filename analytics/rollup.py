@@ -43,7 +43,17 @@ def roll_up(values: Sequence[KpiValue]) -> KpiValue:
         basis=first.basis if len(bases) == 1 else None,
         provisional=not issues and any(value.provisional for value in values),
         issues=tuple(issues),
+        parts=_parts(values, denominator) if not issues else {},
     )
+
+
+def _parts(values: Sequence[KpiValue], denominator: float) -> dict[str, float]:
+    """The shares by source of all sites together: each site's weigh as much as its denominator."""
+    names = dict.fromkeys(name for value in values for name in value.parts)
+    return {
+        name: sum(value.parts.get(name, 0.0) * (value.denominator or 0.0) for value in values) / denominator
+        for name in names
+    }
 
 
 def _obstacles(values: Sequence[KpiValue]) -> list[Issue]:

@@ -96,12 +96,20 @@ class FoldState:
     back: Point | None = None
     """The accepted reading before a rollover, until the next reading confirms the rollover."""
     swap: float | None = None
-    """After a replacement: the amount booked up to it, until the new dial's first reading."""
+    """After a replacement: the amount booked up to it, until the new dial's first reading is certain."""
 
     @property
     def settled_at(self) -> int | None:
         """No later reading changes what lies before this instant."""
         point = self.back or self.last
+        return None if point is None else point.at
+
+    @property
+    def open_at(self) -> int | None:
+        """Time of the first reading whose event a later reading may still change."""
+        if self.swap is not None:
+            return self.settled_at
+        point = self.last if self.back else self.held
         return None if point is None else point.at
 
     def columns(self) -> tuple[float | int | None, ...]:
@@ -128,7 +136,7 @@ class Folded:
     tail: Segments
     """A segment that is booked at once but that the next reading may still withdraw."""
     events: tuple[MeterEvent, ...]
-    """In the order they were known; of two at the same time the later holds."""
+    """In the order they were known; of two about the same reading, or the same replacement, the later holds."""
     state: FoldState
 
 
@@ -144,7 +152,9 @@ def factor_pieces(meter: Meter, start: int, end: int) -> list[tuple[int, int, fl
 
 
 def booked_amount(meter: Meter, start: int, end: int, step: float) -> float:
-    """kWh or L, after the multiplier, of a dial step spread evenly over ``[start, end)``."""
+    """kWh or L, after the multiplier, of a dial step spread evenly over ``[start, end)``; of no time, nothing."""
+    if start == end:
+        return 0.0
     canonical = convert(step, meter.quantity, meter.unit, AMOUNT_UNIT[meter.quantity])
     if len(meter.factors) == 1:
         return canonical * abs(meter.factors[0][1])

@@ -1,8 +1,8 @@
 """Sums of a KPI's quantities over any window, from blocks of one UTC day each.
 
-A block holds running sums from its midnight on, so a window is the end of its first day, whole days, and the
-beginning of its last day: work does not grow with the window, and every window is summed in the same order whether
-it is asked for alone or among thousands.
+A window is the end of its first day, whole days whose sums are kept, and the beginning of its last day: work grows
+with its days, not its intervals, and every window is summed in the same order whether it is asked for alone or among
+thousands. Counts and measured time are whole numbers, so shares are exact.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from wattwell.model import Float64, Int64
 class DayBlock:
     """One KPI's quantities over one UTC day of n grid intervals."""
 
-    sums: Float64
-    """Shape (quantities, n + 1): running sums over the usable intervals."""
+    values: Float64
+    """Shape (quantities, n): 0 where not usable."""
     usable: Int64
     """Shape (n + 1): running count of usable intervals."""
-    measured: Float64
-    """Shape (n + 1): running sum, over usable intervals, of the smallest measured share."""
+    measured: Int64
+    """Shape (n + 1): running sum, over usable intervals, of the smallest measured time, microseconds."""
     peaks: Float64
     """Shape (n): the first quantity where usable, else -inf; empty where the KPI has no use for it."""
 
@@ -38,7 +38,8 @@ class Sums:
 
     sums: tuple[float, ...]
     usable: int
-    measured: float
+    measured: int
+    """Microseconds."""
     peak: float
     """Largest interval value of the first quantity; -inf without one."""
 
@@ -56,18 +57,21 @@ def day_blocks(quantities: Sequence[Quantity], days: int, peaks: bool) -> list[D
     usable = np.logical_and.reduce([quantity.usable for quantity in quantities])
     measured = np.minimum.reduce([quantity.measured for quantity in quantities])
     values = np.stack([np.where(usable, quantity.value, 0.0) for quantity in quantities])
+    values = values.reshape(len(quantities), days, -1)
+    width = DAY // values.shape[-1]
 
-    def running(columns: Float64) -> Float64:
-        shaped = columns.reshape(*columns.shape[:-1], days, -1)
-        padded = np.zeros((*shaped.shape[:-1], shaped.shape[-1] + 1))
-        np.cumsum(shaped, axis=-1, out=padded[..., 1:])
+    def running(column: Int64) -> Int64:
+        padded = np.zeros((days, values.shape[-1] + 1), dtype=np.int64)
+        np.cumsum(column.reshape(days, -1), axis=-1, out=padded[:, 1:])
         return padded
 
-    sums, counts = running(values), running(usable.astype(np.float64)).astype(np.int64)
-    shares = running(np.where(usable, measured, 0.0))
+    counts = running(usable.astype(np.int64))
+    spans = running(np.where(usable, np.rint(measured * width), 0.0).astype(np.int64))
     top = np.where(usable, quantities[0].value, -np.inf).reshape(days, -1)
     return [
-        DayBlock(sums=sums[:, day], usable=counts[day], measured=shares[day], peaks=top[day] if peaks else np.empty(0))
+        DayBlock(
+            values=values[:, day], usable=counts[day], measured=spans[day], peaks=top[day] if peaks else np.empty(0)
+        )
         for day in range(days)
     ]
 
@@ -76,9 +80,9 @@ def part(block: DayBlock, low: int, high: int) -> Sums:
     """The sums over intervals [low, high) of a block's day."""
     peaks = block.peaks[low:high]
     return Sums(
-        sums=tuple((block.sums[:, high] - block.sums[:, low]).tolist()),
+        sums=tuple(block.values[:, low:high].sum(axis=1).tolist()),
         usable=int(block.usable[high] - block.usable[low]),
-        measured=float(block.measured[high] - block.measured[low]),
+        measured=int(block.measured[high] - block.measured[low]),
         peak=float(peaks.max()) if len(peaks) else -math.inf,
     )
 
@@ -93,7 +97,7 @@ def total(days: Sequence[Sums], width: int) -> Sums:
     return Sums(
         sums=tuple(math.fsum(day.sums[place] for day in days) for place in range(width)),
         usable=sum(day.usable for day in days),
-        measured=math.fsum(day.measured for day in days),
+        measured=sum(day.measured for day in days),
         peak=max((day.peak for day in days), default=-math.inf),
     )
 

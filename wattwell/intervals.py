@@ -201,11 +201,16 @@ def calendar_next(window: str, first: date) -> date:
 
 
 def calendar_windows(window: str, start: int, end: int, zone: str, fiscal_start: int = 1) -> Iterator[Interval]:
-    """The calendar windows that start in ``[start, end)``, in order, each cut in the site's zone."""
+    """The calendar windows that start in ``[start, end)``, in order, each cut in the site's zone.
+
+    A day that a zone left out (Pacific/Apia, 2011-12-30) has no window.
+    """
     first = calendar_start(window, start, zone, fiscal_start)
     if day_start(first, zone) < start:
         first = calendar_next(window, first)
     while (opened := day_start(first, zone)) < end:
         following = calendar_next(window, first)
-        yield Interval(opened, day_start(following, zone))
+        closed = day_start(following, zone)
+        if opened < closed:
+            yield Interval(opened, closed)
         first = following

@@ -15,6 +15,7 @@ MISSING = {
     "e_it": "no meter measures the IT load at the site's PUE category",
     "it_ups": "no meter has the role it_ups",
     "ups_input": "no meter has the role ups_input",
+    "power_chain": "no meter has the role ups_input",
     "cooling": "no meter has a cooling role",
     "lighting": "no meter has the role lighting",
     "import": "no meter has the role utility_import",

@@ -18,7 +18,7 @@ def _ref(sums: Mapping[str, float]) -> Ratio:
         "ppa": sums.get("ppa", 0.0),
         "certificate": sums.get("certificate", 0.0),
     }
-    renewable = min(sum(parts.values()), e_dc)
+    renewable = min(sum(parts.values()), max(e_dc, 0.0))
     shares = {name: energy / e_dc for name, energy in parts.items()} if e_dc > 0 else {}
     return Ratio(numerator=renewable, denominator=e_dc, parts=shares)
 

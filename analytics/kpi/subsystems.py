@@ -2,7 +2,7 @@
 
 All subsystems are taken over the same intervals, those in which everything metered of them has a value, so the
 overheads sum to PUE - 1 over those intervals exactly. ``other`` is what E_DC holds beside IT and the three metered
-subsystems; a subsystem that is not metered is part of it.
+subsystems; a subsystem that is not metered, or not yet, is part of it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ from wattwell.model import Float64
 _Energy = TypeVar("_Energy", float, Float64)
 
 SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
-_METERED_BY = {"cooling": "cooling", "power_chain": "ups_input", "lighting": "lighting"}
-_EVERYTHING = ("cooling", "ups_input", "lighting")
+METERED = ("cooling", "power_chain", "lighting")
+"""Subsystems that have quantities of their own, each where the site meters it."""
 
 
 def split(sums: Mapping[str, _Energy]) -> dict[str, _Energy]:
     """Energy of each subsystem, from sums over the same intervals; those not metered are in ``other``.
 
-    Takes one number or one array for each of ``e_dc e_it`` and, where metered, ``cooling ups_input lighting``.
+    Takes one number or one array for each of ``e_dc e_it`` and, where metered, ``cooling power_chain lighting``.
     """
-    e_dc, e_it = sums["e_dc"], sums["e_it"]
-    parts = {name: sums[name] for name in ("cooling", "lighting") if name in sums}
-    if "ups_input" in sums:
-        parts["power_chain"] = sums["ups_input"] - e_it
-    other = e_dc - e_it
+    parts = {name: sums[name] for name in METERED if name in sums}
+    other = sums["e_dc"] - sums["e_it"]
     for energy in parts.values():
         other = other - energy
     parts["other"] = other
@@ -46,14 +43,13 @@ def _combine(subsystem: str, base: float) -> Callable[[Mapping[str, float]], Rat
 
 
 def _kpi(prefix: str, label: str, subsystem: str, base: float) -> Kpi:
-    metered = _METERED_BY.get(subsystem)
-    needs = ("e_dc", "e_it") if metered is None else ("e_dc", "e_it", metered)
+    needs = ("e_dc", "e_it", subsystem) if subsystem in METERED else ("e_dc", "e_it")
     return Kpi(
         name=f"{prefix}_{subsystem}",
         label=f"{label} {subsystem.replace('_', ' ')}",
         unit="1",
         needs=needs,
-        uses=tuple(name for name in _EVERYTHING if name not in needs),
+        uses=tuple(name for name in METERED if name not in needs),
         combine=_combine(subsystem, base),
         category=True,
     )

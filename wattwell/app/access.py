@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,13 +13,15 @@ from alerts.notify import Notifier, notifier_id, open_notifier
 from wattwell.app.wire import pack_readings, pack_rejects, unpack_readings, unpack_rejects
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
-from wattwell.errors import ServiceUnavailable, StoreError, StoreLocked, UsageError
+from wattwell.errors import ServiceUnavailable, StoreLocked, UsageError
 from wattwell.model import AlertRule, Correction, Readings, Reject
 from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.protocol import Committed
 from wattwell.web.control import ControlClient, Handler
 
 _PATIENCE = 15.0
 """Seconds that a command waits for another one that holds the store."""
+_PAUSE = 0.1
 QUESTIONS = ("sites", "kpi", "series", "power", "alerts", "events", "rejects", "unmapped", "problems")
 """Methods of the engine that a command may ask over the socket."""
 
@@ -86,14 +88,24 @@ class RemoteAccess:
         self._client.call("refresh", {})
 
 
-def handlers(engine: Engine) -> Mapping[str, Handler]:
+class Entering(Protocol):
+    """Where the service takes in what a command enters, so that its figures follow."""
+
+    def commit(self, readings: Readings, rejects: Sequence[Reject]) -> Committed:
+        """Stores readings and rejects durably."""
+
+    def refresh(self) -> object:
+        """Brings all figures up to date."""
+
+
+def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
     """What the service answers on its control socket."""
 
     def question(name: str) -> Handler:
         return lambda args, _body: getattr(engine, name)(**args)
 
     def commit(args: dict[str, Any], body: bytes) -> object:
-        return engine.store.commit(unpack_readings(body), unpack_rejects(args["rejects"])).added
+        return entering.commit(unpack_readings(body), unpack_rejects(args["rejects"])).added
 
     def correct(args: dict[str, Any], _body: bytes) -> object:
         engine.correct([Correction(**document) for document in args["corrections"]])
@@ -102,8 +114,12 @@ def handlers(engine: Engine) -> Mapping[str, Handler]:
     def ping(_args: dict[str, Any], _body: bytes) -> object:
         return "wattwell"
 
+    def refresh(_args: dict[str, Any], _body: bytes) -> object:
+        entering.refresh()
+        return None
+
     asked = {name: question(name) for name in QUESTIONS}
-    return asked | {"commit": commit, "correct": correct, "refresh": lambda _a, _b: engine.refresh(), "ping": ping}
+    return asked | {"commit": commit, "correct": correct, "refresh": refresh, "ping": ping}
 
 
 def store_path(config: Config) -> Path:
@@ -133,8 +149,18 @@ def notifiers_of(config: Config) -> dict[str, Notifier]:
 def open_engine(
     config: Config, now: Callable[[], int] = clock, notifiers: Mapping[str, Notifier] | None = None
 ) -> Iterator[Engine]:
-    """The engine on the store's own file, which this process holds meanwhile."""
-    store = DuckdbStore.open(store_path(config))
+    """The engine on the store's own file, which this process holds meanwhile; waits a little while a command has it.
+
+    StoreLocked when somebody keeps it, at once when that is a service.
+    """
+    with _engine_on(_open_patiently(config), config, now, notifiers) as engine:
+        yield engine
+
+
+@contextmanager
+def _engine_on(
+    store: DuckdbStore, config: Config, now: Callable[[], int], notifiers: Mapping[str, Notifier] | None
+) -> Iterator[Engine]:
     try:
         yield Engine(config, rules_of(config), store, now, notifiers)
     finally:
@@ -142,24 +168,35 @@ def open_engine(
 
 
 @contextmanager
-def reach(config: Config) -> Iterator[Access]:
+def reach(config: Config, now: Callable[[], int] = clock) -> Iterator[Access]:
     """The figures, by whichever way is open; waits a little for another command that holds the file."""
-    with ExitStack() as stack:
-        yield _reach(config, stack)
+    try:
+        store = _open_patiently(config)
+    except StoreLocked:
+        client = ControlClient(control_path(config))
+        if not _answers(client):
+            raise
+        yield RemoteAccess(client)
+        return
+    with _engine_on(store, config, now, None) as engine:
+        yield LocalAccess(engine)
 
 
-def _reach(config: Config, stack: ExitStack) -> Access:
+def _open_patiently(config: Config) -> DuckdbStore:
+    """The store as soon as whoever holds it lets it go; StoreLocked for a service that answers, or after a while."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            return LocalAccess(stack.enter_context(open_engine(config)))
-        except StoreLocked as locked:
-            client = ControlClient(control_path(config))
-            try:
-                client.call("ping", {})
-            except ServiceUnavailable as silent:
-                if time.monotonic() > deadline:
-                    raise StoreError(f"{locked} ({silent})") from silent
-            else:
-                return RemoteAccess(client)
-        time.sleep(0.2)
+            return DuckdbStore.open(store_path(config))
+        except StoreLocked:
+            if _answers(ControlClient(control_path(config))) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _answers(client: ControlClient) -> bool:
+    try:
+        client.call("ping", {})
+    except ServiceUnavailable:
+        return False
+    return True

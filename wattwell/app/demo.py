@@ -7,6 +7,7 @@ that one can watch an inefficiency begin and an alert fire within a minute or tw
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import tempfile
@@ -30,6 +31,8 @@ from wattwell.intervals import DAY, HOUR, MINUTE, floor_to, iso
 from wattwell.web.server import bind_tcp
 
 _SPEED = 60
+_PATIENCE = 2.0
+"""Seconds that the simulated site may take to leave its broker."""
 _HISTORY = 14 * DAY
 _LEAD = 6 * HOUR
 """How long ago the live part begins."""
@@ -52,7 +55,7 @@ class DemoClock:
 
     def __init__(self, begin: int, speed: int) -> None:
         self._begin = begin
-        self._speed = speed
+        self.speed = speed
         self._started: float | None = None
 
     def start(self) -> None:
@@ -64,12 +67,17 @@ class DemoClock:
         if self._started is None:
             return self._begin
         passed = time.monotonic() - self._started
-        return min(self._begin + round(passed * self._speed * 1e6), max(clock(), self._begin))
+        return min(self._begin + round(passed * self.speed * 1e6), max(clock(), self._begin))
 
 
-def demo(seconds: float | None, port: int) -> int:
-    """Runs until Ctrl-C, SIGTERM or so many seconds after the site went live; returns the exit code."""
+def demo(seconds: float | None, port: int, speed: int = _SPEED) -> int:
+    """Runs until Ctrl-C, SIGTERM or so many seconds after the site went live; returns the exit code.
+
+    ``port`` is the page's, on loopback; where it is taken, or 0, a free one serves. ``speed`` is simulated seconds by
+    second, above 1, until the site has caught up with real time.
+    """
     stop = threading.Event()
+    logging.getLogger("collector").setLevel(logging.WARNING)  # that it has found its broker is no news here
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with tempfile.TemporaryDirectory(prefix="wattwell-demo-") as folder, _broker() as broker:
@@ -79,11 +87,8 @@ def demo(seconds: float | None, port: int) -> int:
         config = _config(simulator, Path(folder), broker.port, _free_port(port))
         _fill(config, simulator, Path(folder), begin)
         simulator.inject(*demo_fault(simulator.spec, begin + _HEALTHY))
-        now = DemoClock(begin, _SPEED)
-        with running(config, now=now) as service:
-            now.start()
-            _explain(service.server.url, broker.port)
-            _live(service, simulator, broker, stop, seconds)
+        if not stop.is_set():
+            _live(config, simulator, broker.port, DemoClock(begin, speed), stop, seconds)
     _say("Stopped; nothing is left behind.")
     return 0
 
@@ -125,10 +130,10 @@ def _fill(config: Config, simulator: Simulator, folder: Path, begin: int) -> Non
         engine.refresh()
 
 
-def _explain(url: str, broker: int) -> None:
+def _explain(url: str, broker: int, speed: int) -> None:
     _say(
         f"""
-The site is live, {_SPEED} times as fast as real time.
+The site is live, {speed} times as fast as real time.
 
   Page     {url}/
   Metrics  {url}/metrics
@@ -143,25 +148,40 @@ Ctrl-C ends the demo.
 
 
 def _live(
-    service: Service, simulator: Simulator, broker: EmbeddedBroker, stop: threading.Event, seconds: float | None
+    config: Config,
+    simulator: Simulator,
+    broker: int,
+    now: DemoClock,
+    stop: threading.Event,
+    seconds: float | None,
 ) -> None:
-    publisher = threading.Thread(target=_publish, args=(simulator, broker.port, stop), name="demo-site", daemon=True)
-    publisher.start()
+    """The service and the site that reports to it, until it is time to stop."""
+    with running(config, now=now) as service:
+        now.start()
+        _explain(service.server.url, broker, now.speed)
+        site = (simulator, broker, now.speed, stop)
+        publisher = threading.Thread(target=_publish, args=site, name="demo-site", daemon=True)
+        publisher.start()
+        _watch(service, stop, seconds)
+        publisher.join(_PATIENCE)
+
+
+def _watch(service: Service, stop: threading.Event, seconds: float | None) -> None:
+    """Tells of the alert until it is time to stop."""
     deadline = None if seconds is None else time.monotonic() + seconds
     told = ""
     while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
         told = _tell(service, told)
         stop.wait(1.0)
     stop.set()
-    publisher.join(30)
 
 
-def _publish(simulator: Simulator, port: int, stop: threading.Event) -> None:
+def _publish(simulator: Simulator, port: int, speed: int, stop: threading.Event) -> None:
     link = Connection(Broker("127.0.0.1", port, tls=False), client_id="demo-site", version="3.1.1")
-    catching_up = (clock() - simulator.now) // MINUTE * _SPEED // (_SPEED - 1)
+    catching_up = (clock() - simulator.now) // MINUTE * speed // (speed - 1)
     try:
         with link:
-            fast = Pace(_SPEED, time.monotonic, stop.wait)
+            fast = Pace(speed, time.monotonic, stop.wait)
             publish(simulator, link, steps=catching_up, pace=fast, stop=stop)
             publish(simulator, link, steps=None, pace=Pace(1, time.monotonic, stop.wait), stop=stop)
     except WattwellError as error:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from wattwell.engine.engine import Engine
 from wattwell.engine.queries import Document, Snapshot
 from wattwell.errors import StoreError, UsageError
 from wattwell.intervals import DAY, HOUR, SECOND, floor_to
+from wattwell.model import Readings, Reject
+from wattwell.store.protocol import Committed
 from wattwell.web.api import create_app
 from wattwell.web.control import create_control_app
 from wattwell.web.server import Server
@@ -71,14 +73,6 @@ class Service:
             thread.join(30)
         self.server.stop()
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Returns when the service is asked to stop, or after so many seconds."""
-        self._stop.wait(seconds)
-
-    def ask_to_stop(self) -> None:
-        """Makes :meth:`wait` return; safe in a signal handler."""
-        self._stop.set()
-
     def _spawn(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
         self._threads.append(thread)
@@ -98,7 +92,7 @@ class Service:
             app,
             config.http.host,
             config.http.port,
-            control=create_control_app(handlers(self._engine)),
+            control=create_control_app(handlers(self._engine, self)),
             control_path=control_path(config),
         )
 
@@ -115,7 +109,7 @@ class Service:
             edges = self._edges()
             if edges != shown or self._store.earliest < max(edges.values(), default=0):
                 began = time.monotonic()
-                if self._guard(self._refresh):
+                if self._guard(self._show):
                     shown = edges
                 self._stop.wait(_REST * (time.monotonic() - began))
             if (today := floor_to(self._now(), HOUR)) != pruned:
@@ -129,11 +123,20 @@ class Service:
         periods = {m.period for site in self._config.sites.values() for m in site.meters.values()}
         return {period: floor_to(now - period, grid) for period in sorted(periods)}
 
-    def _refresh(self) -> None:
+    def _show(self) -> None:
         self._store.take_earliest()
         self._engine.refresh()
         self._figures = self._engine.snapshot()
         self._analysed = True
+
+    def commit(self, readings: Readings, rejects: Sequence[Reject]) -> Committed:
+        """Stores what a command brings."""
+        return self._store.commit(readings, rejects)
+
+    def refresh(self) -> None:
+        """Brings all figures up to date, those on /metrics too."""
+        if self._engine.refresh():
+            self._figures = self._engine.snapshot()
 
     def _prune(self) -> None:
         kept = self._config.store.raw_retention
@@ -209,7 +212,7 @@ class _Noting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine.store, name)
 
-    def commit(self, readings: Any, rejects: Any) -> Any:
+    def commit(self, readings: Readings, rejects: Sequence[Reject]) -> Committed:
         """Commits, and notes the earliest time."""
         committed = self._engine.store.commit(readings, rejects)
         if committed.added:

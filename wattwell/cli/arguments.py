@@ -39,7 +39,7 @@ def _running(commands: _Commands[argparse.ArgumentParser]) -> None:
     doctor.add_argument("--json", action="store_true", help="print one JSON document")
     simulate = commands.add_parser("simulate", help="telemetry of a simulated site with known truth")
     simulate.add_argument("out", help="a folder to write, or an mqtt:// URL to publish to")
-    simulate.add_argument("--days", type=float, default=30.0, help="how long (default: 30)")
+    simulate.add_argument("--days", type=float, help="how long (default: 30; to a broker until stopped)")
     simulate.add_argument("--start", help=_TIMES)
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--step", default="60s", help="time between readings (default: 60s)")

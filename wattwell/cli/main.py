@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,19 +17,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from collector.backfill import backfill
-from collector.simulate import simulate
+from collector.simulate.run import Edge, simulate
 from wattwell.app.access import clock, reach
 from wattwell.app.demo import demo
 from wattwell.app.doctor import examine
-from wattwell.app.service import roles_of, running
+from wattwell.app.service import ROLES, roles_of, running
 from wattwell.cli.arguments import parser
 from wattwell.cli.show import table
 from wattwell.config import Config, load
 from wattwell.engine.corrections import read_corrections
 from wattwell.errors import ConfigError, UsageError, WattwellError
 from wattwell.intervals import iso
+from wattwell.web.jsonio import encode
 
 _log = logging.getLogger("wattwell")
+_SIMULATED_DAYS = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for noisy in ("httpx", "amqtt", "transitions", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
-        return _COMMANDS[args.command](args)
+        code = _COMMANDS[args.command](args)
+        sys.stdout.flush()
     except (ConfigError, UsageError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -45,16 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"wattwell: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has had enough: nothing more to say
         return 1
     except KeyboardInterrupt:
         return 130
+    return code
+
+
+def _emit(document: Any) -> None:
+    """One JSON document on stdout, in UTF-8 whatever the locale."""
+    sys.stdout.buffer.write(encode(document) + b"\n")
 
 
 def _print(args: Namespace, kind: str, rows: Any) -> None:
     if args.json:
-        json.dump(rows, sys.stdout, allow_nan=False)
-        sys.stdout.write("\n")
+        _emit(rows)
     else:
         table(kind, rows)
 
@@ -70,13 +80,16 @@ def _run(args: Namespace) -> int:
     config = load(args.config)
     roles = roles_of(args.role)
     if "collector" in roles and config.mqtt is None:
-        raise UsageError(f"{args.config} has no mqtt section; add one, or run with --role analytics,alerts,web")
+        if roles != ROLES:
+            raise UsageError(f"{args.config} has no mqtt section; add one, or run with --role analytics,alerts,web")
+        _log.warning("%s has no mqtt section: readings come by back-fill only", args.config)
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
     with running(config, roles) as service:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: service.ask_to_stop())
         if "web" in roles:
             _log.info("page, API and metrics at %s", service.server.url)
-        service.wait()
+        asked.wait()
         _log.info("stopping")
     return 0
 
@@ -88,10 +101,10 @@ def _check(args: Namespace) -> int:
         if not args.json:
             raise
         faults = [{"path": f.path, "value": f.value, "remedy": f.remedy} for f in error.faults]
-        print(json.dumps({"faults": faults, "notes": []}))
+        _emit({"faults": faults, "notes": []})
         return 2
     if args.json:
-        print(json.dumps({"faults": [], "notes": list(config.notes)}))
+        _emit({"faults": [], "notes": list(config.notes)})
         return 0
     meters = sum(len(site.meters) for site in config.sites.values())
     for note in config.notes:
@@ -103,20 +116,30 @@ def _check(args: Namespace) -> int:
 def _doctor(args: Namespace) -> int:
     findings = examine(Path(args.config))
     _print(args, "doctor", findings)
-    return 1 if any(finding["status"] == "failed" for finding in findings) else 0
+    failed = {finding["check"] for finding in findings if finding["status"] == "failed"}
+    return 2 if "configuration" in failed else min(1, len(failed))
 
 
 def _simulate(args: Namespace) -> int:
+    live = "://" in args.out
+    edge = Edge()
+    if live:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: edge.stop.set())
     summary = simulate(
         args.out,
-        days=args.days,
+        days=args.days if args.days is not None or live else _SIMULATED_DAYS,
         start=args.start,
         seed=args.seed,
         step=args.step,
         faults=args.fault,
         speed=args.speed,
+        edge=edge,
     )
-    print(json.dumps(summary, indent=None if args.json else 2))
+    if args.json:
+        _emit(summary)
+    else:
+        print(json.dumps(summary, indent=2))
     return 0
 
 
@@ -158,7 +181,7 @@ def _backfill(args: Namespace) -> int:
         "last": None if summary.last is None else iso(summary.last),
     }
     if args.json:
-        print(json.dumps(document))
+        _emit(document)
         return 0
     print(f"{summary.readings} readings from {summary.rows} rows, {document['first']} to {document['last']}")
     for reason, count in summary.rejected.items():
@@ -172,7 +195,10 @@ def _correct(args: Namespace) -> int:
     with reach(config) as access:
         access.correct(corrections)
         access.refresh()
-    print(json.dumps({"corrections": len(corrections)}) if args.json else f"{len(corrections)} corrections entered")
+    if args.json:
+        _emit({"corrections": len(corrections)})
+    else:
+        print(f"{len(corrections)} corrections entered")
     return 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 Rows = Sequence[Mapping[str, Any]]
@@ -29,19 +30,33 @@ _NOTHING = {
 }
 
 
+_PROSE = {"notes", "message", "remedy", "example"}
+"""Columns that may be folded; the others stay whole, however narrow the terminal is."""
+_NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count", "measured", "estimated", "missing"}
+_LEAST_PROSE = 24
+
+
 def table(kind: str, rows: Rows) -> None:
-    """Prints rows of one kind of answer to stdout."""
+    """Prints rows of one kind of answer to stdout: as wide as they are into a pipe or file, else to fit the terminal."""
     console = Console()
     if not rows:
-        console.print(_NOTHING.get(kind, "Nothing."))
+        console.print(_NOTHING.get(kind, "Nothing."), soft_wrap=True)
         return
     shown = Table(box=None, header_style="bold", pad_edge=False)
     for name in _COLUMNS[kind]:
-        numeric = name in {"value", "booked", "before", "after", "usable", "coverage", "count", "measured"}
-        shown.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        prose = name in _PROSE
+        shown.add_column(
+            name,
+            justify="right" if name in _NUMERIC else "left",
+            overflow="fold",
+            no_wrap=not prose,
+            min_width=_LEAST_PROSE if prose else None,
+        )
     for row in rows:
         shown.add_row(*(_cell(name, row) for name in _COLUMNS[kind]))
-    console.print(shown)
+    need = Measurement.get(console, console.options.update(width=1_000_000), shown)
+    console.width = max(console.width, need.minimum) if console.is_terminal else need.maximum
+    console.print(shown, soft_wrap=False)
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> str:

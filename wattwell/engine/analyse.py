@@ -121,7 +121,7 @@ def _start(
                 stored=[point for point in points if edge is None or point.edge > edge],
                 high=span.high,
                 first=_EVER if first is None else first,
-                events_from=_EVER if edge is None else (state.held.at if state.held else edge),
+                events_from=_EVER if edge is None else edge,
             )
         )
     return runs
@@ -227,9 +227,10 @@ def _update(run: _Run, begun: int, tail: Sequence[int], ended: bool) -> MeterUpd
     if ended:
         values = _joined(values, run.fold.take_rest())
     since = start if run.fold.since is None else run.fold.since
-    held = run.fold.state.held
-    events_from, events_to = run.events_from, FOREVER if ended else (held.at if held else run.position)
-    run.events_from = max(events_from, events_to)
+    events_from = run.events_from
+    open_at = run.fold.state.open_at
+    events_to = FOREVER if ended else max(events_from, run.position if open_at is None else open_at)
+    run.events_from = events_to
     run.upto = FOREVER if ended else since
     kept, run.checkpoints = run.checkpoints, []
     forget_from = begun + 1
@@ -242,9 +243,9 @@ def _update(run: _Run, begun: int, tail: Sequence[int], ended: bool) -> MeterUpd
         start=start,
         end=FOREVER if ended else since,
         values=values,
-        events=run.fold.take_events(),
+        events=run.fold.take_events(events_to),
         events_from=events_from,
-        events_to=max(events_from, events_to),
+        events_to=events_to,
         checkpoints=tuple(kept),
         forget_from=forget_from,
         forget_to=FOREVER if ended else run.position + 1,

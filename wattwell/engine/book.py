@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from analytics.balance import Quantity, lay_out, members, needed_meters, quantities, sides
+from analytics.balance import Quantity, inputs, lay_out, members, quantities
 from analytics.evaluate import Rules, Window, evaluate
 from analytics.kpi import KPIS
 from analytics.kpi.base import Kpi
@@ -59,8 +59,8 @@ class _SiteBook:
     """Meters that some quantity is made of, virtual ones among them."""
     stored: tuple[str, ...]
     """The real meters behind them."""
-    available: frozenset[str]
-    """Quantities that the site has."""
+    available: Mapping[str, tuple[str, ...]]
+    """Quantities that the site has, with the meters that each is made of."""
     totals: dict[int, Mapping[str, Sums]] = field(default_factory=dict)
     """By UTC midnight, then KPI: the sums of a whole day."""
 
@@ -99,14 +99,16 @@ class KpiBook:
             sums = None if made.missing(book.available) else self._sums(book, made, window)
         return evaluate(book.site, made, window, sums, book.available, self._rules)
 
-    def longest_period(self, site: str, kpi: str) -> int:
-        """The longest ``period`` of the meters that a KPI needs, microseconds."""
-        book = self._sites[site]
-        names = KPIS[kpi].quantities(book.available)
-        parts = sides(book.site)
-        chosen = [meter for name in names for _, meter in parts.get(_SIDE_OF.get(name, name), ())]
-        real = {member for meter in chosen for member in members(book.site, meter)}
-        return max((book.site.meters[meter].period for meter in real), default=0)
+    def live_edge(self, site: str, kpi: str, now: int) -> int:
+        """The last grid edge not after now less the longest ``period`` of the meters that a KPI needs.
+
+        A meter counts from its ``from`` until one period, in which its last readings still come, after its ``until``.
+        """
+        book, made = self._sites[site], KPIS[kpi]
+        chosen = {meter for name in made.quantities(book.available) for meter in book.available.get(name, ())}
+        real = {book.site.meters[member] for meter in chosen for member in members(book.site, meter)}
+        serving = [m.period for m in real if m.in_service.start <= now < m.in_service.end + m.period]
+        return floor_to(now - max(serving, default=0), self._grid)
 
     def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
         """The site's quantities on the grid intervals in ``[start, end)``."""
@@ -161,22 +163,20 @@ class KpiBook:
     def _make(self, book: _SiteBook, day: int, count: int) -> list[Mapping[str, DayBlock]]:
         found = self._quantities(book, day, day + count * DAY)
         made = {
-            name: day_blocks([found[q] for q in kpi.quantities(book.available)], count, kpi.peak)
+            name: day_blocks(_taken(kpi, found), count, kpi.peak)
             for name, kpi in KPIS.items()
             if not kpi.missing(book.available)
         }
         return [{name: blocks[place] for name, blocks in made.items()} for place in range(count)]
 
 
-_SIDE_OF = {"onsite": "pv"}
+def _taken(kpi: Kpi, found: Mapping[str, Quantity]) -> list[Quantity]:
+    """The columns that a KPI sums, in the order of ``Kpi.quantities``."""
+    return [found[name].required() if name in kpi.needs else found[name] for name in kpi.quantities(found)]
 
 
 def _open(site: Site) -> _SiteBook:
-    meters = needed_meters(site)
+    available = inputs(site)
+    meters = tuple(dict.fromkeys(meter for names in available.values() for meter in names))
     stored = tuple(dict.fromkeys(member for meter in meters for member in members(site, meter)))
-    available = set(sides(site))
-    if "pv" in available:
-        available.add("onsite")
-    if site.certificates is not None:
-        available |= {"ppa", "certificate", "onsite_sold"}
-    return _SiteBook(site=site, meters=meters, stored=stored, available=frozenset(available))
+    return _SiteBook(site=site, meters=meters, stored=stored, available=available)

@@ -9,10 +9,10 @@ import numpy as np
 
 from alerts.listing import counts, listing
 from alerts.notify import Notifier
-from analytics.balance import Quantity, lay_out
+from analytics.balance import Quantity, lay_out, members
 from analytics.evaluate import Window
 from analytics.kpi import KPIS
-from analytics.kpi.subsystems import SUBSYSTEMS, split
+from analytics.kpi.subsystems import METERED, SUBSYSTEMS, split
 from analytics.rollup import roll_up
 from collector.ingest import UNMAPPED_STATE, read_unmapped
 from wattwell.config.settings import Config
@@ -25,7 +25,7 @@ from wattwell.engine.queries import Document, Snapshot
 from wattwell.engine.spans import ROLLING, parse_time, windows
 from wattwell.engine.watch import AlertWatch
 from wattwell.errors import UsageError
-from wattwell.intervals import HOUR, SECOND, Interval, calendar_windows, floor_to, iso, local_date, starts
+from wattwell.intervals import CALENDAR, HOUR, SECOND, Interval, calendar_windows, floor_to, iso, local_date, starts
 from wattwell.model import Accumulation, AlertRule, Correction, Float64, KpiValue, MeterKey, Site
 from wattwell.store.protocol import ReadingStore
 
@@ -135,39 +135,38 @@ class Engine:
             since = None if start is None else parse_time(start, chosen.zone)
             until = None if end is None else parse_time(end, chosen.zone)
             for name in names:
-                live = self.live_edge(chosen.id, name, now)
+                live = self._book.live_edge(chosen.id, name, now)
                 spans = windows(chosen, window, since, until, live, self.config.grid)
                 found.extend(self._book.value(chosen.id, name, span) for span in spans)
-        return found if site is not None else [*found, *self._rolled_up(found, window)]
+        return found if site is not None else [*found, *self._rolled_up(found, window, many=start is not None)]
 
-    def live_edge(self, site: str, kpi: str, now: int) -> int:
-        """The last grid edge not after now less the longest period of the meters that a KPI needs."""
-        return floor_to(now - self._book.longest_period(site, kpi), self.config.grid)
+    def _rolled_up(self, values: Sequence[KpiValue], window: str | None, *, many: bool) -> list[KpiValue]:
+        """The roll-up over all sites of each KPI and window that every site has; ``many``: windows, not one a site.
 
-    def _rolled_up(self, values: Sequence[KpiValue], window: str | None) -> list[KpiValue]:
-        """The roll-up over all sites of each KPI and window that every site has."""
+        Sites in other zones, or with slower meters, have their window at another time: the roll-up spans them all.
+        """
         groups: dict[tuple[str, object], list[KpiValue]] = {}
         for value in values:
             place: object = None
-            if window in ROLLING:
+            if many and window in ROLLING:
                 place = value.interval.end
-            elif window is not None:
-                place = local_date(value.interval.start, self.config.sites[value.site].zone)
+            elif many and window in CALENDAR:
+                first = local_date(value.interval.start, self.config.sites[value.site].zone)
+                place = first.year if window == "fiscal_year" else first
             groups.setdefault((value.kpi, place), []).append(value)
         return [roll_up(group) for group in groups.values() if len(group) == len(self.config.sites)]
 
     # -- interval values --------------------------------------------------------------------------------------
 
     def _span(self, site: Site, start: str | None, end: str | None) -> Interval:
-        """A span on the grid; by default all that is stored."""
-        extent = self.store.extent(site.id) or (0, -self.config.grid)
-        low = extent[0] if start is None else floor_to(parse_time(start, site.zone), self.config.grid)
-        high = extent[1] + self.config.grid if end is None else floor_to(parse_time(end, site.zone), self.config.grid)
-        if end is None and start is not None:
-            high = max(low, high)
-        if high < low:
-            raise UsageError("the span is empty: --from must be before --to")
-        return Interval(low, high)
+        """A span on the grid; by default all that is stored, so that its end does not depend on when one asks."""
+        grid = self.config.grid
+        extent = self.store.extent(site.id) or (0, -grid)
+        low = extent[0] if start is None else floor_to(parse_time(start, site.zone), grid)
+        high = extent[1] + grid if end is None else floor_to(parse_time(end, site.zone), grid)
+        if start is not None and end is not None and high < low:
+            raise UsageError(f"the span is empty: --from {start} must be before --to {end}")
+        return Interval(low, max(low, high))
 
     def series(
         self, site: str, meter: str | None = None, start: str | None = None, end: str | None = None
@@ -188,9 +187,11 @@ class Engine:
         documents: list[Document] = []
         for name in names:
             recovered = np.zeros(len(at), dtype=np.bool_)
-            if name in found.meters:
-                mine = found.meter == found.meters.index(name)
-                recovered[cell[mine]] = found.values.recovered[mine]
+            for member in members(chosen, name):
+                if member in found.meters:
+                    mine = found.meter == found.meters.index(member)
+                    recovered[cell[mine]] |= found.values.recovered[mine]
+            recovered &= ~np.isnan(laid.value[name])
             documents += shapes.series_documents(
                 chosen.meters[name], at, laid.value[name], laid.measured[name], recovered.tolist(), grid
             )
@@ -212,7 +213,7 @@ class Engine:
 
     def _power_columns(self, found: Mapping[str, Quantity]) -> dict[str, Float64]:
         """kW by subsystem and litres of water on each interval; NaN where unknown."""
-        known = {name: np.where(q.usable, q.value, np.nan) for name, q in found.items()}
+        known = {name: np.where(q.usable & q.served, q.value, np.nan) for name, q in found.items()}
         hours = self.config.grid / HOUR
         columns: dict[str, Float64] = {}
         if "e_dc" in known:
@@ -220,7 +221,9 @@ class Engine:
         if "e_it" in known:
             columns["it"] = known["e_it"] / hours
         if "e_dc" in known and "e_it" in known:
-            columns |= {name: energy / hours for name, energy in split(known).items()}
+            taken = {name: np.where(found[name].usable, found[name].value, np.nan) for name in METERED if name in found}
+            columns["other"] = split({"e_dc": known["e_dc"], "e_it": known["e_it"], **taken})["other"] / hours
+            columns |= {name: known[name] / hours for name in taken}
         length = len(next(iter(known.values()))) if known else 0
         unknown = np.full(length, np.nan)
         columns = {name: columns.get(name, unknown) for name in ("total", "it", *SUBSYSTEMS)}
@@ -280,10 +283,10 @@ class Engine:
         power: dict[tuple[str, str], float] = {}
         for site in self.config.sites:
             for name in KPIS:
-                edge = self.live_edge(site, name, now)
+                edge = self._book.live_edge(site, name, now)
                 spans = (Window(name=w, interval=Interval(edge - span, edge)) for w, span in ROLLING.items())
                 values += [self._book.value(site, name, span) for span in spans]
-            power |= self._power_now(site, self.live_edge(site, "pue", now))
+            power |= self._power_now(site, self._book.live_edge(site, "pue", now))
         return Snapshot(
             kpis=tuple(values),
             power_watts=power,

@@ -18,6 +18,7 @@ from wattwell.intervals import (
     calendar_windows,
     day_start,
     floor_to,
+    format_duration,
     parse_iso,
 )
 from wattwell.model import Site
@@ -28,32 +29,42 @@ WINDOWS = (*ROLLING, *CALENDAR, "ytd")
 """Every window one may ask for."""
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FIRST, _LAST = parse_iso("1970-01-01T00:00:00Z") - DAY, parse_iso("2200-01-01T00:00:00Z") + DAY
+"""Times outside lead nowhere, and the calendar ends not far beyond."""
 
 
 def parse_time(text: str, zone: str) -> int:
     """The instant of ISO 8601 with an offset, or the local start of a bare date or month; else UsageError."""
     try:
-        if month := _MONTH.fullmatch(text):
-            return day_start(date(int(month[1]), int(month[2]), 1), zone)
-        if _DAY.fullmatch(text):
-            return day_start(date.fromisoformat(text), zone)
-        return parse_iso(text)
+        instant = _instant(text, zone)
     except (ValueError, OverflowError):
         raise UsageError(
             f"time {text!r} is not understood: write a local date (2026-10-31), a month (2026-10), "
             "or ISO 8601 with an offset (2026-10-31T08:00:00Z)"
         ) from None
+    if not _FIRST <= instant <= _LAST:
+        raise UsageError(f"time {text!r} is out of reach: write one from 1970 to 2199")
+    return instant
+
+
+def _instant(text: str, zone: str) -> int:
+    if month := _MONTH.fullmatch(text):
+        return day_start(date(int(month[1]), int(month[2]), 1), zone)
+    if _DAY.fullmatch(text):
+        return day_start(date.fromisoformat(text), zone)
+    return parse_iso(text)
 
 
 def windows(site: Site, name: str | None, start: int | None, end: int | None, live: int, grid: int) -> Iterator[Window]:
     """The windows asked for; ``live`` is the live edge, at which a calendar window that is not over is cut.
 
-    ``start`` and ``end`` move back to the grid; ``end`` defaults to ``live``.
+    ``start`` and ``end`` move back to the grid; ``end`` defaults to ``live``, or to ``start`` where that is later.
+    UsageError for a name that is not known, for a span that is empty as written, and for no window and no start.
     """
-    until = live if end is None else floor_to(end, grid)
     since = None if start is None else floor_to(start, grid)
-    if since is not None and since > until:
-        raise UsageError("the span is empty: --from must be before --to")
+    until = floor_to(end, grid) if end is not None else live if since is None else max(live, since)
+    if end is not None and since is not None and since >= until:
+        raise UsageError(f"the span is empty: --from must be before --to by a grid interval of {format_duration(grid)}")
     if name is None:
         if since is None:
             raise UsageError("without --window, --from is needed: the value is that of [--from, --to)")

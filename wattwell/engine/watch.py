@@ -1,7 +1,8 @@
 """Alert rules stepped along the data, once for each grid interval, and notifications on their way.
 
-Rules step up to the live edge, and never beyond the last reading when history is filled in. The state of the rules
-and what there is to tell are stored together, so a crash neither loses nor repeats an alert.
+Rules step up to the live edge. Where history is filled in, and for one grid interval after a start, while the broker
+delivers what it kept for us, the last reading takes the place of now: what is still to come is not missing yet. The
+state of the rules and what there is to tell are stored together, so a crash neither loses nor repeats an alert.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from alerts.notify import Notifier
 from analytics.evaluate import Window
 from wattwell.engine.book import KpiBook
 from wattwell.engine.spans import ROLLING
-from wattwell.intervals import Interval, floor_to
+from wattwell.intervals import Interval
 from wattwell.model import AlertRule
 from wattwell.store.protocol import ReadingStore
 
@@ -43,6 +44,7 @@ class AlertWatch:
         self._book = book
         self._notifiers = notifiers
         self._lock = threading.Lock()
+        self._opened: int | None = None
         self.board: Board = load(self._sites, store.load_state)
         self.outbox = outbox.read(store.load_state(outbox.DOCUMENT))
         if notifiers is not None:
@@ -50,6 +52,7 @@ class AlertWatch:
 
     def step(self, now: int) -> None:
         """Steps every site's rules up to the live edge."""
+        self._opened = now if self._opened is None else self._opened
         before, told = self.board, list[Notification]()
         for site in self._sites:
             told += self._step_site(site, now)
@@ -71,11 +74,8 @@ class AlertWatch:
         extent = self._store.extent(site)
         if not pairs or extent is None:
             return []
-        grid = self._grid
-        slowest = max(self._book.longest_period(site, kpi) for kpi, _ in pairs)
-        live = floor_to(now - slowest, grid)
-        if self._notifiers is None:
-            live = min(live, extent[1] + grid)
+        grid, now = self._grid, self._data_time(site, now)
+        live = min(self._book.live_edge(site, kpi, now) for kpi, _ in pairs)
         stepped = self.board.site(site).at
         told: list[Notification] = []
         for edge in range((extent[0] if stepped is None else stepped) + grid, live + 1, grid):
@@ -84,6 +84,12 @@ class AlertWatch:
             self.board, turned = advance(self.board, self._rules, site, edge, samples, warming)
             told += turned
         return told
+
+    def _data_time(self, site: str, now: int) -> int:
+        """The time up to which readings have come as far as they will."""
+        if self._notifiers is not None and self._opened is not None and now - self._opened >= self._grid:
+            return now
+        return min(now, max((at for key, at in self._store.last_readings().items() if key[0] == site), default=now))
 
     def _sample(self, site: str, kpi: str, window: str, edge: int) -> Sample:
         span = Window(name=window, interval=Interval(edge - ROLLING[window], edge))

@@ -28,7 +28,11 @@ class AnalysisTable(Ledgers):
 
     def dirty(self) -> DirtySet:
         """Spans of each meter that the analysis has not seen; those within a day of each other are one."""
-        rows = self.rows("SELECT series, low, high, token FROM dirty ORDER BY series, low")
+        rows = self.rows(
+            "SELECT series, min(t) AS low, max(t) AS high, max(token) AS token FROM readings WHERE token > ?"
+            " GROUP BY series, t // ? UNION ALL SELECT series, low, high, token FROM dirty ORDER BY series, low",
+            [self._analysed, DAY],
+        )
         spans: list[Dirty] = []
         for series, low, high, _ in rows:
             key = self._keys[series]
@@ -44,15 +48,18 @@ class AnalysisTable(Ledgers):
             self._touch(con, dirty)
 
     def _touch(self, con: duckdb.DuckDBPyConnection, dirty: Iterable[Dirty]) -> None:
-        self._token = max(self._token, 0) + 1
-        for span in dirty:
-            number = int(self.assign(con, [span.key])[0])
-            con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [self._token, number, span.low, span.high])
+        spans, token = list(dirty), self.next_token()
+        numbers = self.assign(con, [span.key for span in spans]).tolist()
+        for number, span in zip(numbers, spans, strict=True):
+            con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [token, number, span.low, span.high])
 
     def clear(self, token: int) -> None:
         """Clears the dirt of this token and of older ones."""
         with self.transaction() as con:
             con.execute("DELETE FROM dirty WHERE token <= ?", [token])
+            con.execute("DELETE FROM analysed")
+            con.execute("INSERT INTO analysed VALUES (?)", [max(token, self._analysed)])
+        self._analysed = max(token, self._analysed)
 
     def forget(self, keys: Sequence[MeterKey]) -> None:
         """Drops interval values and checkpoints of meters and marks all of their readings dirty."""
@@ -63,11 +70,10 @@ class AnalysisTable(Ledgers):
             con.register("gone", {"s": numbers})
             con.execute("DELETE FROM intervals WHERE series IN (SELECT s FROM gone)")
             con.execute("DELETE FROM checkpoints WHERE series IN (SELECT s FROM gone)")
-            self._token = max(self._token, 0) + 1
             con.execute(
                 "INSERT INTO dirty SELECT ?, series, min(t), max(t) FROM readings"
                 " WHERE series IN (SELECT s FROM gone) GROUP BY series",
-                [self._token],
+                [self.next_token()],
             )
 
     # -- checkpoints ------------------------------------------------------------------------------------------
@@ -114,7 +120,9 @@ class AnalysisTable(Ledgers):
                 " AND intervals.t < stale.high AND intervals.t >= ?",
                 [low],
             )
-        con.register("forgotten", _span_columns([(n, u.forget_from, u.forget_to) for n, u in pairs]))
+        forgotten = [(n, u.forget_from, u.forget_to) for n, u in pairs]
+        forgotten += [(n, point.edge, point.edge + 1) for n, u in pairs for point in u.checkpoints]
+        con.register("forgotten", _span_columns(forgotten))
         con.execute(
             "DELETE FROM checkpoints USING forgotten WHERE checkpoints.series = forgotten.s"
             " AND checkpoints.edge >= forgotten.low AND checkpoints.edge < forgotten.high"
@@ -135,7 +143,7 @@ class AnalysisTable(Ledgers):
             "r": np.concatenate([value.recovered for value in values]),
         }
         con.register("fresh", columns)
-        con.execute("INSERT INTO intervals SELECT s, t, v, m, r FROM fresh")
+        con.execute("INSERT INTO intervals SELECT s, t, v, m, r FROM fresh WHERE NOT isnan(v)")
         self._intervals_to = self._intervals_to.copy()
         np.maximum.at(self._intervals_to, columns["s"], columns["t"])
 

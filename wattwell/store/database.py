@@ -6,6 +6,7 @@ Writes go through one connection under a lock, one transaction each; reads have 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,18 @@ from wattwell.store import schema
 
 Columns = Mapping[str, NDArray[Any]]
 NEVER = -(2**62)
-_FULL = ("no space left", "disk full", "file too large", "enospc", "efbig", "quota exceeded")
+_FULL = ("no space left on device", "disk full", "file too large", "disk quota exceeded")
+_DAMAGED = ("corrupt", "checksum", "not a valid duckdb", "serialization error", "not a duckdb")
+_MAGIC = (8, b"DUCK")
+"""Where every DuckDB file says what it is."""
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "2GB",
+    "threads": 2,
+    "autoinstall_known_extensions": False,  # a file of another kind must not send DuckDB to the network
+    "autoload_known_extensions": False,
+}
+_ENDED = (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException)
+"""After one of these DuckDB refuses all further work on the open file."""
 _T = TypeVar("_T")
 
 
@@ -32,13 +44,15 @@ class Database:
         self.path = path
         self._con = connection
         self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
+        self._reading = 0
+        self._broken = False
         self._closed = False
         self._load()
 
     def _load(self) -> None:
         try:
-            self._con.execute(schema.TABLES)
-            self._check_version()
+            self._lay_out()
             rows = self._con.execute("SELECT site, meter FROM series ORDER BY id").fetchall()
             self._keys: list[MeterKey] = [(site, meter) for site, meter in rows]
             self._ids: dict[MeterKey, int] = {key: number for number, key in enumerate(self._keys)}
@@ -48,17 +62,23 @@ class Database:
             )
             self._intervals_to = self._grouped("SELECT series, max(t) FROM intervals GROUP BY series")
             self._pruned = self._maximum("SELECT max(before) FROM pruned")
-            self._token = self._maximum("SELECT max(token) FROM dirty")
+            self._analysed = max(0, self._maximum("SELECT max(token) FROM analysed"))
+            spent = "SELECT max(token) FROM (SELECT token FROM readings UNION ALL SELECT token FROM dirty)"
+            self._token = max(self._analysed, self._maximum(spent))
         except duckdb.Error as error:
             raise translated(error, self.path) from error
 
-    def _check_version(self) -> None:
-        found = self._con.execute("SELECT version FROM meta").fetchone()
-        if found is None:
-            self._con.execute("INSERT INTO meta VALUES (?)", [schema.VERSION])
-        elif found[0] != schema.VERSION:
+    def _lay_out(self) -> None:
+        """Creates the tables of a new file, all or none; StoreError for a file that is not ours."""
+        names = {name for (name,) in self._con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        if not names:
+            self._con.execute(f"BEGIN; {schema.TABLES} COMMIT")
+        elif not {"meta", "series", "readings"} <= names:
+            raise StoreError(f"store {self.path} is a DuckDB file of another program; name another file in store.url")
+        found = self._maximum("SELECT max(version) FROM meta")
+        if found != schema.VERSION:
             raise StoreError(
-                f"store {self.path} has layout {found[0]}, this Wattwell reads layout {schema.VERSION}; "
+                f"store {self.path} has layout {found}, this Wattwell reads layout {schema.VERSION}; "
                 "use the version that wrote it, or back-fill into a new store"
             )
 
@@ -74,18 +94,32 @@ class Database:
 
     # -- transactions -----------------------------------------------------------------------------------------
 
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        """The connection, for who holds the lock; a new one, which reads back what is safe, after a fatal failure."""
+        if self._closed:
+            raise StoreError(f"store {self.path} is closed; open it again")
+        if self._broken:
+            # All cursors share one database; only when the last reader has left it does the file open afresh.
+            self._idle.wait_for(lambda: not self._reading)
+        if self._broken:
+            self._con.close()
+            self._con = connect(self.path)
+            self._broken = False
+        return self._con
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One durable transaction; whatever fails inside leaves the store, and what we know of it, as it was."""
         with self._lock:
             known = (len(self._keys), self._latest, self._accepted, self._intervals_to)
+            con = self._connected()
             try:
-                self._con.execute("BEGIN")
-                yield self._con
-                self._con.execute("COMMIT")
+                con.execute("BEGIN")
+                yield con
+                con.execute("COMMIT")
             except BaseException as error:
                 self._restore(*known)
-                self._roll_back()
+                self._roll_back(con, error)
                 if isinstance(error, duckdb.Error):
                     raise translated(error, self.path) from error
                 raise
@@ -96,14 +130,15 @@ class Database:
         del self._keys[count:]
         self._latest, self._accepted, self._intervals_to = latest, accepted, intervals_to
 
-    def _roll_back(self) -> None:
-        with contextlib.suppress(duckdb.TransactionException):  # the failure may have ended the transaction already
+    def _roll_back(self, con: duckdb.DuckDBPyConnection, cause: BaseException) -> None:
+        self._broken = isinstance(cause, _ENDED)
+        if not self._broken:
             try:
-                self._con.execute("ROLLBACK")
-            except (duckdb.FatalException, duckdb.IOException, duckdb.ConnectionException):
-                # After a failed write to disk DuckDB refuses all work: a new connection reads back what is safe.
-                self._con.close()
-                self._con = connect(self.path)
+                con.execute("ROLLBACK")
+            except duckdb.TransactionException:
+                pass  # the failure has ended the transaction already
+            except duckdb.Error:
+                self._broken = True
 
     def rows(self, query: str, parameters: Sequence[object] = (), **tables: Columns) -> list[tuple[Any, ...]]:
         """Result rows of a read; ``tables`` are columns that the query may name."""
@@ -121,16 +156,42 @@ class Database:
         fetch: Callable[[duckdb.DuckDBPyConnection], _T],
     ) -> _T:
         try:
-            with self._lock:
-                cursor = self._con.cursor()
             try:
-                for name, columns in tables.items():
-                    cursor.register(name, dict(columns))
-                return fetch(cursor.execute(query, list(parameters)))
-            finally:
-                cursor.close()
+                return self._attempt(query, parameters, tables, fetch)
+            except _ENDED:  # a write that failed meanwhile took the database with it
+                return self._attempt(query, parameters, tables, fetch)
         except duckdb.Error as error:
             raise translated(error, self.path) from error
+
+    def _attempt(
+        self,
+        query: str,
+        parameters: Sequence[object],
+        tables: Mapping[str, Columns],
+        fetch: Callable[[duckdb.DuckDBPyConnection], _T],
+    ) -> _T:
+        with self._lock:
+            cursor = self._connected().cursor()
+            self._reading += 1
+        ended = False
+        try:
+            for name, columns in tables.items():
+                cursor.register(name, dict(columns))
+            return fetch(cursor.execute(query, list(parameters)))
+        except _ENDED:
+            ended = True
+            raise
+        finally:
+            cursor.close()
+            with self._lock:
+                self._broken |= ended
+                self._reading -= 1
+                self._idle.notify_all()
+
+    def next_token(self) -> int:
+        """The number of the commit under way, above all before it; within a transaction."""
+        self._token += 1
+        return self._token
 
     # -- meters -----------------------------------------------------------------------------------------------
 
@@ -140,11 +201,16 @@ class Database:
 
     def assign(self, con: duckdb.DuckDBPyConnection, keys: Sequence[MeterKey]) -> Int64:
         """Numbers of the meters, new ones where there are none; within a transaction."""
-        for key in keys:
-            if key not in self._ids:
-                number = self._ids[key] = len(self._keys)
-                self._keys.append(key)
-                con.execute("INSERT INTO series VALUES (?, ?, ?)", [number, *key])
+        fresh = [key for key in dict.fromkeys(keys) if key not in self._ids]
+        if fresh:
+            numbers = list(range(len(self._keys), len(self._keys) + len(fresh)))
+            self._ids.update(zip(fresh, numbers, strict=True))
+            self._keys.extend(fresh)
+            sites, meters = [site for site, _ in fresh], [meter for _, meter in fresh]
+            con.execute(
+                "INSERT INTO series SELECT unnest(?::INTEGER[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])",
+                [numbers, sites, meters],
+            )
         grow = len(self._keys) - len(self._latest)
         if grow:
             pad = np.full(grow, NEVER, dtype=np.int64)
@@ -154,10 +220,11 @@ class Database:
         return np.array([self._ids[key] for key in keys], dtype=np.int64)
 
     def close(self) -> None:
-        """Releases the file; a second call does nothing."""
+        """Releases the file after the reads under way; a second call does nothing."""
         with self._lock:
             if not self._closed:
                 self._closed = True
+                self._idle.wait_for(lambda: not self._reading)
                 self._con.close()
 
 
@@ -166,24 +233,50 @@ def _fetch_columns(result: duckdb.DuckDBPyConnection) -> dict[str, NDArray[Any]]
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """Opens or creates a DuckDB file."""
+    """Opens or creates a DuckDB file; StoreLocked when another process has it, StoreError when it cannot be had."""
     if not path.parent.is_dir():
         raise StoreError(f"store {path}: its folder does not exist; create {path.parent}")
+    known = path.exists()
     try:
-        return duckdb.connect(path, config={"memory_limit": "2GB", "threads": 2})
+        return duckdb.connect(path, config=_SETTINGS)
     except duckdb.Error as error:
-        raise translated(error, path) from error
+        found = translated(error, path)
+        if isinstance(found, StoreFull) and not known:
+            path.unlink(missing_ok=True)  # half a header; a whole one never opens with this error
+        elif not isinstance(found, StoreLocked) and _is_foreign(path):
+            raise StoreError(
+                f"store {path} is not a DuckDB file; name another file in store.url, or move this one away"
+            ) from error
+        raise found from error
+
+
+def _is_foreign(path: Path) -> bool:
+    # Only for files that DuckDB would not open: closing any handle of a file that is open ends DuckDB's lock on it.
+    place, word = _MAGIC
+    try:
+        with path.open("rb") as file:
+            return file.read(64)[place : place + len(word)] != word
+    except OSError:
+        return False  # DuckDB's own message says why
 
 
 def translated(error: duckdb.Error, path: Path) -> StoreError:
     """DuckDB's error as ours: one sentence that names the file and the remedy."""
-    text = str(error).strip()
+    text = str(error).strip().splitlines()[0]
     lowered = text.lower()
     if "lock on file" in lowered:
-        holder = text[text.index("(PID") :].split(")")[0] + ")" if "(PID" in text else ""
-        return StoreLocked(f"store {path} is in use by another process {holder}; stop it, or wait until it is done")
-    if any(sign in lowered for sign in _FULL):
-        return StoreFull(
-            f"store {path} cannot grow: the disk is full; free space and it goes on ({text.splitlines()[0]})"
-        )
-    return StoreError(f"store {path}: {text.splitlines()[0]}")
+        return StoreLocked(f"store {path} is in use by {_holder(str(error))}; stop it, or wait until it is done")
+    for sign in _FULL:
+        if sign in lowered:
+            return StoreFull(f"store {path} cannot grow ({sign}); free space on its disk and it goes on")
+    if any(sign in lowered for sign in _DAMAGED):
+        return StoreError(f"store {path} is damaged ({text}); restore it from a backup, or back-fill into a new one")
+    if "permission denied" in lowered or "read-only file system" in lowered:
+        return StoreError(f"store {path} cannot be written: {text}; let this user write the file and its folder")
+    return StoreError(f"store {path}: {text}; see that its file and its disk are in order")
+
+
+def _holder(text: str) -> str:
+    """Who holds the file, from DuckDB's message about it."""
+    found = re.search(r"held in (.*?) ?\(PID (\d+)\)", text)
+    return f"another process ({found[1] or 'unknown'}, PID {found[2]})" if found else "another process"

@@ -15,4 +15,9 @@ class DuckdbStore(ReadingTable, AnalysisTable):
     @classmethod
     def open(cls, path: Path) -> DuckdbStore:
         """Opens or creates the file; StoreLocked when another process has it, StoreError when it is not ours."""
-        return cls(path, connect(path))
+        connection = connect(path)
+        try:
+            return cls(path, connection)
+        except BaseException:
+            connection.close()
+            raise

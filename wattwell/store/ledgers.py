@@ -13,11 +13,18 @@ from wattwell.store.database import Database
 
 _KEPT_REJECTS = 1000
 """Rows kept for each (site, meter, topic, reason); the count goes on."""
+_KEPT_IN_ALL = 100_000
+"""Rows kept of all kinds together."""
+_DUE = 100
+"""Rows listed until the oldest ones are dropped again."""
 _EVENT_COLUMNS = "series, t, event, before, after, booked, unit, state"
 
 
 class Ledgers(Database):
     """What people review; methods as in :class:`~wattwell.store.protocol.ReadingStore`."""
+
+    _listed = 0
+    """Rejects since the oldest ones were dropped."""
 
     # -- rejects ----------------------------------------------------------------------------------------------
 
@@ -45,14 +52,28 @@ class Ledgers(Database):
             "INSERT INTO rejects SELECT site, meter, topic, nullif(t, ?), received, reason, value, 1 FROM listed",
             [_NO_TIME],
         )
-        con.execute("INSERT INTO reject_counts SELECT site, meter, topic, reason, count(*) FROM listed GROUP BY ALL")
         con.execute(
-            "DELETE FROM rejects WHERE rowid IN (SELECT row FROM ("
-            " SELECT r.rowid AS row, row_number() OVER (PARTITION BY r.site, r.meter, r.topic, r.reason"
-            " ORDER BY r.received DESC, r.rowid DESC) AS place FROM rejects r SEMI JOIN listed l"
+            "MERGE INTO reject_counts r USING"
+            " (SELECT site, meter, topic, reason, count(*) AS n FROM listed GROUP BY ALL) l"
             " ON r.reason = l.reason AND r.site IS NOT DISTINCT FROM l.site AND r.meter IS NOT DISTINCT FROM l.meter"
-            " AND r.topic IS NOT DISTINCT FROM l.topic) WHERE place > ?)",
+            " AND r.topic IS NOT DISTINCT FROM l.topic WHEN MATCHED THEN UPDATE SET count = r.count + l.n"
+            " WHEN NOT MATCHED THEN INSERT VALUES (l.site, l.meter, l.topic, l.reason, l.n)"
+        )
+        self._listed += len(rejects)
+        if self._listed >= _DUE:
+            self._listed = 0
+            self._drop_oldest(con)
+
+    def _drop_oldest(self, con: duckdb.DuckDBPyConnection) -> None:
+        con.execute(
+            "DELETE FROM rejects WHERE rowid IN (SELECT rowid FROM rejects QUALIFY row_number() OVER"
+            " (PARTITION BY site, meter, topic, reason ORDER BY received DESC, rowid DESC) > ?)",
             [_KEPT_REJECTS],
+        )
+        con.execute(
+            "DELETE FROM rejects WHERE rowid IN"
+            " (SELECT rowid FROM rejects ORDER BY received DESC, rowid DESC OFFSET ?)",
+            [_KEPT_IN_ALL],
         )
 
     def rejects(self, site: str | None, limit: int) -> Sequence[tuple[Reject, int]]:
@@ -69,7 +90,7 @@ class Ledgers(Database):
 
     def reject_counts(self) -> Mapping[tuple[str | None, str | None, str | None, str], int]:
         """How many were rejected, by (site, meter, topic, reason)."""
-        rows = self.rows("SELECT site, meter, topic, reason, sum(count) FROM reject_counts GROUP BY ALL")
+        rows = self.rows("SELECT site, meter, topic, reason, count FROM reject_counts")
         return {(site, meter, topic, reason): int(count) for site, meter, topic, reason, count in rows}
 
     # -- events -----------------------------------------------------------------------------------------------
@@ -129,8 +150,7 @@ class Ledgers(Database):
                 con.execute("DELETE FROM corrections WHERE series = ? AND t = ? AND event = ?", [number, c.at, c.event])
                 row = [number, c.at, c.event, c.final, c.first, c.author, c.reason]
                 con.execute("INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-                self._token = max(self._token, 0) + 1
-                con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [self._token, number, c.at, c.at])
+                con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [self.next_token(), number, c.at, c.at])
 
     # -- documents --------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ in any split into batches, end in the same readings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -103,19 +103,19 @@ def _merge_open(rows: Rows, positions: Int64, open_rows: Bool, stored: Stored, o
         key: (value, None, None) for key, value in there.items()
     }
     conflicts: list[Row] = []
-    lost: set[tuple[int, int, float]] = set()
+    lost: dict[tuple[int, int], list[float]] = {}
     repeated = 0
     for position, row in zip(positions.tolist(), candidates.rows(), strict=True):
         key = (row.series, row.at)
         before = current.get(key)
         if before is None or (np.isnan(before[0]) and not np.isnan(row.value)):
             current[key] = (row.value, position, row)
-        elif _repeats(row, before[0], lost) or overruled(*key, row.value):
+        elif _repeats(row.value, [before[0], *lost.get(key, ())]) or overruled(*key, row.value):
             repeated += 1
         else:
             loser = before[2] or Row(row.series, row.at, row.received, before[0], arrival=False)
             conflicts.append(loser)
-            lost.add((*key, loser.value))
+            lost.setdefault(key, []).append(loser.value)
             current[key] = (row.value, position, row)
     winners = np.array(sorted(p for _, p, _ in current.values() if p is not None), dtype=np.int64)
     keep = ~open_rows
@@ -129,5 +129,5 @@ def _merge_open(rows: Rows, positions: Int64, open_rows: Bool, stored: Stored, o
     )
 
 
-def _repeats(row: Row, current: float, lost: set[tuple[int, int, float]]) -> bool:
-    return bool(np.isnan(row.value)) or equal(current, row.value) or (row.series, row.at, row.value) in lost
+def _repeats(value: float, known: Iterable[float]) -> bool:
+    return bool(np.isnan(value)) or any(equal(each, value) for each in known)

@@ -140,9 +140,6 @@ class ReadingStore(Protocol):
     def reject_counts(self) -> Mapping[tuple[str | None, str | None, str | None, str], int]:
         """(site, meter, topic, reason) and how many rejected, also those whose rows are no longer kept."""
 
-    def reading_counts(self) -> Mapping[str, int]:
-        """How many readings each site has in the store."""
-
     def corrections(self, key: MeterKey | None = None) -> Sequence[Correction]:
         """What operators entered, by time."""
 

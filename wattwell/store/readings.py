@@ -2,17 +2,18 @@
 
 Rows stand in order of arrival, without an index, so memory does not grow with history; DuckDB knows the minima and
 maxima of every block of rows and reads little beside the span asked for. That a reading is new is known from the
-latest time of its meter; only rows that are not later are looked up.
+latest time of its meter; only rows that are not later are looked up. Each row carries the number of its commit, so what
+the analysis has not seen is known without a second write.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import duckdb
 import numpy as np
 
-from wattwell.intervals import DAY
 from wattwell.model import Float64, Int64, MeterKey, Readings, Reject
 from wattwell.store import merge
 from wattwell.store.database import NEVER, Columns
@@ -37,9 +38,7 @@ class ReadingTable(Ledgers):
             pruned = rows.select(rows.at < self._pruned)
             if len(pruned):
                 rows = rows.select(rows.at >= self._pruned)
-            merged = merge.merge(
-                rows, self._latest, lambda keys: self._stored(con, keys), lambda *row: self._overruled(con, *row)
-            )
+            merged = merge.merge(rows, self._latest, lambda keys: self._stored(con, keys), self._overruled(con))
             self._replace(con, merged.replaced)
             self._append(con, merged.added)
             found = [self._as_reject(row, "clock.past") for row in pruned.rows()]
@@ -68,12 +67,21 @@ class ReadingTable(Ledgers):
         ).fetchall()
         return {(series, t): value for series, t, value in rows}
 
-    def _overruled(self, con: duckdb.DuckDBPyConnection, series: int, at: int, value: float) -> bool:
-        rows = con.execute(
-            "SELECT value FROM rejects WHERE reason = 'conflict' AND site = ? AND meter = ? AND t = ?",
-            [*self._keys[series], at],
-        ).fetchall()
-        return any(merge.equal(float(text), value) for (text,) in rows)
+    def _overruled(self, con: duckdb.DuckDBPyConnection) -> merge.Overruled:
+        """Whether a value has lost a conflict before; what has is looked up once, when first asked."""
+
+        @functools.cache
+        def lost() -> Mapping[tuple[MeterKey, int], list[float]]:
+            found: dict[tuple[MeterKey, int], list[float]] = {}
+            query = "SELECT site, meter, t, value FROM rejects WHERE reason = 'conflict'"
+            for site, meter, at, value in con.execute(query).fetchall():
+                found.setdefault(((site, meter), at), []).append(float(value))
+            return found
+
+        def overruled(series: int, at: int, value: float) -> bool:
+            return any(merge.equal(other, value) for other in lost().get((self._keys[series], at), ()))
+
+        return overruled
 
     def _replace(self, con: duckdb.DuckDBPyConnection, rows: merge.Rows) -> None:
         if not len(rows):
@@ -90,11 +98,9 @@ class ReadingTable(Ledgers):
             return
         batch = {"s": rows.series, "t": rows.at, "r": rows.received, "v": rows.value, "a": rows.arrival}
         con.register("batch", batch)
-        con.execute("INSERT INTO readings SELECT s, t, r, CASE WHEN isnan(v) THEN NULL ELSE v END, a FROM batch")
-        self._token = max(self._token, 0) + 1
         con.execute(
-            "INSERT INTO dirty SELECT ?, s, min(t), max(t) FROM batch GROUP BY s, t // ? ORDER BY s, min(t)",
-            [self._token, DAY],
+            "INSERT INTO readings SELECT s, t, r, CASE WHEN isnan(v) THEN NULL ELSE v END, a, ? FROM batch",
+            [self.next_token()],
         )
         self._latest, self._accepted = self._latest.copy(), self._accepted.copy()
         np.maximum.at(self._latest, rows.series, rows.at)
@@ -132,28 +138,24 @@ class ReadingTable(Ledgers):
         found = self.rows("SELECT min(t) FROM readings WHERE series IN (SELECT s FROM wanted)", wanted={"s": numbers})
         return None if found[0][0] is None else int(found[0][0])
 
-    def reading_counts(self) -> Mapping[str, int]:
-        """Readings of each site."""
-        rows = self.rows("SELECT site, count(*) FROM readings JOIN series ON series = id GROUP BY site")
-        return {site: int(count) for site, count in rows}
-
     def prune(self, before: int, keep: Mapping[MeterKey, Sequence[int]]) -> int:
         """Drops raw readings older than ``before`` but for those nearest to the instants in ``keep``."""
         pairs = [(self._ids[key], at) for key, instants in keep.items() if key in self._ids for at in instants]
         with self.transaction() as con:
             con.register("instants", {"s": np.array([s for s, _ in pairs], dtype=np.int64), "t": _times(pairs)})
             con.execute(
-                "CREATE OR REPLACE TEMP TABLE kept AS SELECT s, max(r.t) AS t FROM instants i JOIN readings r"
-                " ON r.series = i.s AND r.t <= i.t AND r.value IS NOT NULL GROUP BY s, i.t"
-                " UNION SELECT s, min(r.t) FROM instants i JOIN readings r"
-                " ON r.series = i.s AND r.t >= i.t AND r.value IS NOT NULL GROUP BY s, i.t"
+                "CREATE OR REPLACE TEMP TABLE kept AS"
+                " WITH good AS (SELECT series, t FROM readings WHERE value IS NOT NULL)"
+                " SELECT i.s, good.t FROM instants i ASOF JOIN good ON good.series = i.s AND i.t >= good.t"
+                " UNION SELECT i.s, good.t FROM instants i ASOF JOIN good ON good.series = i.s AND i.t <= good.t"
             )
             count = con.execute(
                 "DELETE FROM readings WHERE t < ? AND NOT EXISTS"
                 " (SELECT 1 FROM kept WHERE kept.s = readings.series AND kept.t = readings.t)",
                 [before],
             ).fetchone()
-            con.execute("INSERT INTO pruned VALUES (?)", [before])
+            con.execute("DELETE FROM pruned")
+            con.execute("INSERT INTO pruned VALUES (?)", [max(self._pruned, before)])
         self._pruned = max(self._pruned, before)
         return int(count[0]) if count else 0
 

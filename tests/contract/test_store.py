@@ -1,0 +1,523 @@
+"""One suite for every ReadingStore: what the protocol's docstrings promise, tried on each store there is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support import T0, readings_of
+from wattwell.errors import StoreError
+from wattwell.intervals import DAY, HOUR, MINUTE, SECOND
+from wattwell.model import Correction, IntervalValues, MeterEvent, MeterKey, Reject
+from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.protocol import Checkpoint, Dirty, MeterUpdate, ReadingStore
+
+Opener = Callable[[Path], ReadingStore]
+STORES: dict[str, Opener] = {"duckdb": lambda folder: DuckdbStore.open(folder / "wattwell.duckdb")}
+A, B, C = ("s", "a"), ("s", "b"), ("other", "a")
+EVER = 2**62
+
+
+@pytest.fixture(params=sorted(STORES))
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ReadingStore]:
+    return lambda: STORES[request.param](tmp_path)
+
+
+@pytest.fixture
+def store(opener: Callable[[], ReadingStore]) -> Iterator[ReadingStore]:
+    opened = opener()
+    yield opened
+    opened.close()
+
+
+def put(store: ReadingStore, *rows: tuple[MeterKey, int, float], received: int = T0) -> tuple[int, int, list[str]]:
+    """Commits rows at minutes after T0: (added, repeated, reasons of new rejects)."""
+    done = store.commit(readings_of([(key, T0 + at * MINUTE, value) for key, at, value in rows], received), [])
+    return done.added, done.repeated, [reject.reason for reject in done.rejects]
+
+
+def dial(store: ReadingStore, key: MeterKey = A, low: int = -EVER, high: int = EVER) -> list[tuple[int, float | None]]:
+    """Minutes after T0 and values, None for a rejected one."""
+    at, value = store.readings([key], low, high).get(key, (np.empty(0, np.int64), np.empty(0)))
+    return [((t - T0) // MINUTE, None if np.isnan(v) else v) for t, v in zip(at.tolist(), value.tolist(), strict=True)]
+
+
+def spans(store: ReadingStore) -> list[tuple[MeterKey, int, int]]:
+    return [(d.key, (d.low - T0) // MINUTE, (d.high - T0) // MINUTE) for d in store.dirty().meters]
+
+
+def reject(reason: str = "value.type", at: int | None = T0, value: str = "x", key: MeterKey = A) -> Reject:
+    site, meter = key
+    return Reject(site=site, meter=meter, topic=None, at=at, received_at=T0, reason=reason, value=value)
+
+
+def event(at: int, name: str = "reset", state: str = "booked", key: MeterKey = A) -> MeterEvent:
+    return MeterEvent(
+        site=key[0],
+        meter=key[1],
+        event=name,
+        at=T0 + at * MINUTE,
+        before=1.0,
+        after=None,
+        booked=2.0,
+        unit="kWh",
+        state=state,
+    )
+
+
+def values(first: int, *amounts: float) -> IntervalValues:
+    """Values of minute intervals from ``first`` minutes after T0 on."""
+    count = len(amounts)
+    return IntervalValues(
+        start=T0 + (first + np.arange(count, dtype=np.int64)) * MINUTE,
+        value=np.array(amounts, dtype=np.float64),
+        measured=np.where(np.isnan(amounts), 0.0, 0.75),
+        recovered=np.arange(count) % 2 == 1,
+    )
+
+
+def update(
+    span: tuple[int, int] = (0, 0),
+    amounts: Sequence[float] = (),
+    *,
+    key: MeterKey = A,
+    events: Sequence[MeterEvent] = (),
+    judged: tuple[int, int] = (0, 0),
+    points: Sequence[tuple[int, float | None]] = (),
+    forget: tuple[int, int] = (0, 0),
+) -> MeterUpdate:
+    """An analysis; all times are minutes after T0."""
+    first, end = span
+    state: tuple[float | int | None, ...] = (T0, 1.5, None, None, None, None)
+    return MeterUpdate(
+        key=key,
+        start=T0 + first * MINUTE,
+        end=T0 + end * MINUTE,
+        values=values(first, *amounts),
+        events=tuple(events),
+        events_from=T0 + judged[0] * MINUTE,
+        events_to=T0 + judged[1] * MINUTE,
+        checkpoints=tuple(Checkpoint(T0 + edge * MINUTE, (*state, swap)) for edge, swap in points),
+        forget_from=T0 + forget[0] * MINUTE,
+        forget_to=T0 + forget[1] * MINUTE,
+    )
+
+
+def amounts(store: ReadingStore, key: MeterKey = A) -> list[tuple[int, float]]:
+    found = store.intervals(key[0], [key[1]], -EVER, EVER).values
+    return [((t - T0) // MINUTE, v) for t, v in zip(found.start.tolist(), found.value.tolist(), strict=True)]
+
+
+def edges(store: ReadingStore, key: MeterKey = A, since: int = -EVER) -> list[tuple[int, float | int | None]]:
+    found = store.checkpoints([key], since).get(key, ())
+    return [((point.edge - T0) // MINUTE, point.state[-1]) for point in found]
+
+
+def ledger(store: ReadingStore) -> list[tuple[int, str, str]]:
+    return [((e.at - T0) // MINUTE, e.event, e.state) for e in store.events(None, None, None, None)]
+
+
+def test_some_store_is_tried() -> None:
+    assert len(STORES) >= 1
+
+
+# -- readings -------------------------------------------------------------------------------------------------
+
+
+def test_the_same_reading_twice_is_one(store: ReadingStore) -> None:
+    assert put(store, (A, 0, 1.0), (A, 1, 2.0), (B, 0, 1.0)) == (3, 0, [])
+    assert put(store, (A, 0, 1.0), (A, 1, 2.0), (A, 2, 3.0)) == (1, 2, [])
+    assert put(store, (A, 5, 6.0), (A, 5, 6.0)) == (1, 1, [])
+    assert dial(store) == [(0, 1.0), (1, 2.0), (2, 3.0), (5, 6.0)]
+    assert dial(store, B) == [(0, 1.0)]
+
+
+def test_readings_come_sorted_whatever_the_order_of_arrival(store: ReadingStore) -> None:
+    put(store, (A, 7, 7.0), (A, 3, 3.0))
+    put(store, (A, 5, 5.0), (A, 1, float("nan")))
+    assert dial(store) == [(1, None), (3, 3.0), (5, 5.0), (7, 7.0)]
+    assert dial(store, A, T0 + 3 * MINUTE, T0 + 7 * MINUTE) == [(3, 3.0), (5, 5.0)], "half-open"
+    assert store.readings([("s", "nobody")], -EVER, EVER) == {}
+    assert store.readings([], -EVER, EVER) == {}
+
+
+def test_of_two_amounts_the_later_arrival_counts(store: ReadingStore) -> None:
+    put(store, (A, 0, 1.0))
+    assert put(store, (A, 0, 2.0)) == (1, 0, ["conflict"])
+    assert dial(store) == [(0, 2.0)]
+    assert put(store, (A, 0, 1.0)) == (0, 1, []), "it has lost before: a repetition"
+    assert put(store, (A, 0, 2.0)) == (0, 1, [])
+    assert dial(store) == [(0, 2.0)]
+    assert [(r.reason, r.value, r.meter, r.at, n) for r, n in store.rejects(None, 9)] == [
+        ("conflict", "1.0", "a", T0, 1)
+    ]
+
+
+def test_later_rows_of_one_call_arrive_later(store: ReadingStore) -> None:
+    assert put(store, (A, 0, 1.0), (A, 0, 2.0), (A, 0, 1.0)) == (1, 1, ["conflict"])
+    assert dial(store) == [(0, 2.0)]
+
+
+def test_an_accepted_reading_outranks_a_rejected_one(store: ReadingStore) -> None:
+    nan = float("nan")
+    put(store, (A, 0, nan), (A, 1, 5.0))
+    assert put(store, (A, 0, 4.0), (A, 1, nan))[2] == []
+    assert dial(store) == [(0, 4.0), (1, 5.0)]
+
+
+def test_equal_in_another_unit_is_equal(store: ReadingStore) -> None:
+    put(store, (A, 0, 0.3))
+    assert put(store, (A, 0, 0.1 + 0.2)) == (0, 1, [])
+
+
+def test_count_first_and_last(store: ReadingStore) -> None:
+    assert (store.first_reading("s"), store.last_readings(), store.count_readings(-EVER, EVER)) == (None, {}, 0)
+    put(store, (A, 1, 1.0), (A, 3, float("nan")), (B, 2, 1.0), (C, 9, 1.0))
+    assert store.first_reading("s") == T0 + MINUTE
+    assert store.last_readings() == {A: T0 + MINUTE, B: T0 + 2 * MINUTE, C: T0 + 9 * MINUTE}, "accepted ones only"
+    assert store.count_readings(T0 + MINUTE, T0 + 9 * MINUTE) == 3
+
+
+def test_an_empty_commit_does_nothing(store: ReadingStore) -> None:
+    assert put(store) == (0, 0, [])
+    assert store.dirty().meters == ()
+
+
+def test_a_failed_commit_leaves_nothing(store: ReadingStore) -> None:
+    put(store, (A, 0, 1.0))
+    token = store.dirty().token
+    store.clear(token)
+    broken = reject(value=None)  # type: ignore[arg-type] # provokes a failure after the readings were written
+    object.__setattr__(broken, "received_at", "not a number")
+    with pytest.raises(Exception, match="not a number"):
+        store.commit(readings_of([(A, T0 + MINUTE, 2.0), (("s", "new"), T0, 1.0)]), [broken])
+    assert dial(store) == [(0, 1.0)]
+    assert store.dirty().meters == ()
+    assert store.last_readings() == {A: T0}
+    assert put(store, (A, 1, 2.0), (("s", "newer"), 0, 7.0), (B, 0, 3.0)) == (3, 0, [])
+    assert dial(store, ("s", "newer")) == [(0, 7.0)]
+    assert dial(store, ("s", "new")) == []
+
+
+# -- dirt -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_committed_is_dirty_until_cleared(store: ReadingStore) -> None:
+    assert (store.dirty().token, spans(store)) == (0, [])
+    put(store, (A, 5, 1.0), (A, 9, 2.0), (B, 7, 1.0))
+    put(store, (A, 12, 3.0))
+    seen = store.dirty()
+    assert spans(store) == [(A, 5, 12), (B, 7, 7)]
+    put(store, (B, 8, 2.0))
+    store.clear(seen.token)
+    assert spans(store) == [(B, 8, 8)], "what came after the token stays dirty"
+    store.clear(store.dirty().token)
+    assert spans(store) == []
+    store.clear(seen.token)
+    put(store, (B, 8, 2.0), (B, 9, 3.0))
+    assert spans(store) == [(B, 9, 9)], "a repetition touches nothing"
+
+
+def test_a_replaced_reading_is_dirty(store: ReadingStore) -> None:
+    put(store, (A, 0, 1.0), (A, 1, 2.0), (A, 2, 3.0))
+    store.clear(store.dirty().token)
+    put(store, (A, 1, 2.5))
+    assert spans(store) == [(A, 1, 1)]
+
+
+def test_spans_more_than_a_day_apart_stay_apart(store: ReadingStore) -> None:
+    day = DAY // MINUTE
+    put(store, (A, 0, 1.0), (A, day, 2.0), (A, 3 * day, 3.0))
+    put(store, (A, 30, 1.5))
+    assert spans(store) == [(A, 0, day), (A, 3 * day, 3 * day)]
+
+
+def test_touch(store: ReadingStore) -> None:
+    store.touch([Dirty(A, T0, T0 + HOUR), Dirty(B, T0 + HOUR, T0 + HOUR)])
+    seen = store.dirty()
+    assert spans(store) == [(A, 0, 60), (B, 60, 60)]
+    store.touch([Dirty(B, T0, T0)])
+    store.clear(seen.token)
+    assert spans(store) == [(B, 0, 0)]
+
+
+def test_forget_drops_analyses_and_marks_all_readings_dirty(store: ReadingStore) -> None:
+    put(store, (A, 0, 1.0), (A, 90, 2.0), (B, 5, 1.0))
+    store.save([update((0, 2), [1.0, 2.0], points=[(1, None)]), update((0, 1), [3.0], key=B)])
+    store.clear(store.dirty().token)
+    store.forget([A, ("s", "nobody")])
+    assert (amounts(store), edges(store), amounts(store, B)) == ([], [], [(0, 3.0)])
+    assert spans(store) == [(A, 0, 90)]
+    store.forget([])
+
+
+# -- analyses -------------------------------------------------------------------------------------------------
+
+
+def test_save_replaces_its_range_only(store: ReadingStore) -> None:
+    store.save([update((0, 6), [0, 1, 2, 3, 4, 5])])
+    store.save([update((2, 4), [2.5])])
+    assert amounts(store) == [(0, 0), (1, 1), (2, 2.5), (4, 4), (5, 5)]
+    store.save([update((2, 4), [2.5])])
+    assert amounts(store) == [(0, 0), (1, 1), (2, 2.5), (4, 4), (5, 5)], "twice is once"
+    whole = update((5, 6), [5.5, 6.5])
+    store.save([MeterUpdate(**{n: getattr(whole, n) for n in MeterUpdate.__slots__} | {"start": -EVER, "end": EVER})])
+    assert amounts(store) == [(5, 5.5), (6, 6.5)]
+
+
+def test_intervals_by_meter_and_time(store: ReadingStore) -> None:
+    nan = float("nan")
+    store.save([update((0, 3), [1.0, nan, 3.0]), update((1, 2), [7.0], key=B), update((0, 1), [9.0], key=C)])
+    found = store.intervals("s", ["b", "nobody", "a"], T0, T0 + 2 * MINUTE)
+    assert found.meters == ("b", "a")
+    assert found.meter.tolist() == [0, 1], "a missing interval has no row"
+    assert ((found.values.start - T0) // MINUTE).tolist() == [1, 0]
+    assert found.values.value.tolist() == [7.0, 1.0]
+    assert found.values.measured.tolist() == [0.75, 0.75]
+    assert found.values.recovered.tolist() == [False, False]
+    assert amounts(store) == [(0, 1.0), (2, 3.0)]
+    assert len(store.intervals("s", [], -EVER, EVER).values) == 0
+    assert len(store.intervals("nowhere", ["a"], -EVER, EVER).values) == 0
+
+
+def test_extent(store: ReadingStore) -> None:
+    assert store.extent("s") is None
+    store.save([update((3, 5), [1.0, 1.0]), update((9, 10), [1.0], key=B), update((0, 1), [1.0], key=C)])
+    assert store.extent("s") == (T0 + 3 * MINUTE, T0 + 9 * MINUTE)
+
+
+def test_checkpoints(store: ReadingStore) -> None:
+    store.save([update(points=[(1, None), (3, 2.5), (5, 0.1)])])
+    assert edges(store) == [(1, None), (3, 2.5), (5, 0.1)]
+    assert store.checkpoints([A], T0)[A][0].state == (T0, 1.5, None, None, None, None, None)
+    assert edges(store, A, T0 + 3 * MINUTE) == [(3, 2.5), (5, 0.1)]
+    store.save([update(points=[(3, 9.0)], forget=(2, 5))])
+    assert edges(store) == [(1, None), (3, 9.0), (5, 0.1)]
+    store.save([update(points=[(5, 7.0)])])
+    assert edges(store) == [(1, None), (3, 9.0), (5, 7.0)], "a checkpoint replaces the one of the same edge"
+    store.save([update(forget=(0, 9))])
+    assert edges(store) == []
+    assert store.checkpoints([B], -EVER) == {}
+
+
+def test_events_that_are_not_found_again_are_withdrawn(store: ReadingStore) -> None:
+    store.save([update(events=[event(1), event(5), event(9)], judged=(0, 10))])
+    store.save([update(events=[event(5, "jump", "pending")], judged=(4, 8))])
+    assert ledger(store) == [
+        (1, "reset", "booked"),
+        (5, "jump", "pending"),
+        (5, "reset", "withdrawn"),
+        (9, "reset", "booked"),
+    ]
+    store.save([update(events=[event(5)], judged=(4, 8))])
+    assert ledger(store)[1:3] == [(5, "jump", "withdrawn"), (5, "reset", "booked")], "found again, and no more"
+    store.save([update(judged=(0, 10))])
+    assert {state for _, _, state in ledger(store)} == {"withdrawn"}
+
+
+def test_a_transient_replaces_the_rollover_of_its_time(store: ReadingStore) -> None:
+    store.save([update(events=[event(3, "rollover")], judged=(0, 4))])
+    store.save([update(events=[event(3, "transient")], judged=(4, 5))])
+    assert ledger(store) == [(3, "transient", "booked")]
+
+
+def test_events_by_site_meter_and_time(store: ReadingStore) -> None:
+    store.save([update(events=[event(1), event(2)], judged=(0, 9))])
+    store.save([update(key=B, events=[event(1, key=B)], judged=(0, 9))])
+    store.save([update(key=C, events=[event(3, key=C)], judged=(0, 9))])
+
+    def found(*query: object) -> list[tuple[str, str, int]]:
+        return [(e.site, e.meter, (e.at - T0) // MINUTE) for e in store.events(*query)]  # type: ignore[arg-type]
+
+    assert found(None, None, None, None) == [("s", "a", 1), ("s", "b", 1), ("s", "a", 2), ("other", "a", 3)]
+    assert found("s", "a", None, None) == [("s", "a", 1), ("s", "a", 2)]
+    assert found(None, None, T0 + 2 * MINUTE, T0 + 3 * MINUTE) == [("s", "a", 2)]
+    assert store.events("s", "a", None, None)[0] == event(1)
+
+
+def test_saves_are_all_or_nothing(store: ReadingStore) -> None:
+    store.save([update((0, 1), [1.0])])
+    good, bad = update((0, 1), [2.0]), update((0, 2), [1.0, 2.0], key=B)
+    object.__setattr__(bad.values, "recovered", np.array(["no boolean", "at all"]))
+    with pytest.raises(StoreError):
+        store.save([good, bad])
+    assert amounts(store) == [(0, 1.0)]
+    assert amounts(store, B) == []
+    store.save([])
+
+
+# -- rejects --------------------------------------------------------------------------------------------------
+
+
+def test_rejects_are_listed_once_and_counted(store: ReadingStore) -> None:
+    later = Reject(site="s", meter="b", topic="t", at=None, received_at=T0 + 1, reason="point.unknown", value="5")
+    done = store.commit(readings_of([]), [reject(), later])
+    assert list(done.rejects) == [reject(), later]
+    assert store.rejects(None, 9) == [(later, 1), (reject(), 1)], "latest first"
+    assert list(store.commit(readings_of([]), [reject()]).rejects) == [], "the same again"
+    assert list(store.commit(readings_of([]), [later]).rejects) == [later], "without a time it is another"
+    store.commit(readings_of([]), [reject(key=C)])
+    assert [r.meter for r, _ in store.rejects("s", 9)] == ["b", "b", "a"]
+    assert len(store.rejects(None, 2)) == 2
+    assert store.reject_counts() == {
+        ("s", "a", None, "value.type"): 1,
+        ("s", "b", "t", "point.unknown"): 2,
+        ("other", "a", None, "value.type"): 1,
+    }
+
+
+def test_rejects_are_bounded_and_the_count_goes_on(store: ReadingStore) -> None:
+    for start in range(0, 2500, 500):
+        store.commit(readings_of([]), [reject(at=T0 + n, value=str(n)) for n in range(start, start + 500)])
+    store.commit(readings_of([]), [reject("value.range")])
+    kept = store.rejects(None, 10_000)
+    assert len(kept) == 1001
+    assert {r.value for r, _ in kept} == {"x", *(str(n) for n in range(1500, 2500))}, "the latest stay"
+    assert store.reject_counts()["s", "a", None, "value.type"] == 2500
+
+
+# -- corrections and documents ----------------------------------------------------------------------------------
+
+
+def correction(at: int, event: str = "accept", reason: str = "checked") -> Correction:
+    return Correction(site="s", meter="a", at=T0 + at, event=event, final=None, first=None, author="ann", reason=reason)
+
+
+def test_corrections_are_kept_by_time_and_mark_dirt(store: ReadingStore) -> None:
+    store.add_corrections([correction(7 * MINUTE), correction(0)])
+    assert store.corrections() == [correction(0), correction(7 * MINUTE)]
+    assert spans(store) == [(A, 0, 7)]
+    store.add_corrections([correction(0)])
+    store.add_corrections([correction(0, reason="checked again"), correction(0, "replacement")])
+    assert [(c.event, c.reason) for c in store.corrections(A) if c.at == T0] == [
+        ("accept", "checked again"),
+        ("replacement", "checked"),
+    ]
+    assert store.corrections(B) == []
+
+
+def test_documents(store: ReadingStore) -> None:
+    assert store.load_state("alerts") is None
+    store.save_states({"alerts": "one", "other": ""})
+    store.save_states({"alerts": "two"})
+    assert (store.load_state("alerts"), store.load_state("other")) == ("two", "")
+
+
+# -- retention ------------------------------------------------------------------------------------------------
+
+
+def test_prune_keeps_the_readings_around_the_instants_asked_for(store: ReadingStore) -> None:
+    put(store, *((A, n, float(n)) for n in range(20)), *((B, n, float(n)) for n in range(20)), (A, 25, 9.0))
+    put(store, (("s", "c"), 3, 1.0), (("s", "c"), 5, float("nan")), (("s", "c"), 8, 2.0))
+    store.save([update((0, 2), [1.0, 2.0], events=[event(1)], judged=(0, 2))])
+    c = ("s", "c")
+    keep = {A: [T0 + 5 * MINUTE, T0 + 7 * MINUTE + SECOND], c: [T0 + 5 * MINUTE], ("s", "nobody"): [T0]}
+    assert store.prune(T0 + 15 * MINUTE, keep) == (15 - 3) + 15 + (3 - 2)
+    assert dial(store) == [(5, 5.0), (7, 7.0), (8, 8.0), *((n, float(n)) for n in range(15, 20)), (25, 9.0)]
+    assert dial(store, B) == [(n, float(n)) for n in range(15, 20)]
+    assert dial(store, c) == [(3, 1.0), (8, 2.0)], "the nearest that counted"
+    assert amounts(store) == [(0, 1.0), (1, 2.0)]
+    assert ledger(store) == [(1, "reset", "booked")]
+    assert store.prune(T0 + 15 * MINUTE, keep) == 0
+    assert store.prune(T0 + 16 * MINUTE, {}) == 3 + 2 + 2, "without instants nothing is kept"
+
+
+def test_commits_older_than_what_was_pruned_are_clock_past(store: ReadingStore, opener: Opener) -> None:
+    put(store, *((A, n, float(n)) for n in range(9)))
+    store.prune(T0 + 5 * MINUTE, {})
+    store.prune(T0 + 3 * MINUTE, {})
+    assert put(store, (A, 4, 4.0), (A, 5, 5.0), (B, 6, 6.0)) == (1, 1, ["clock.past"])
+    assert [(r.meter, r.at, r.value) for r, _ in store.rejects("s", 9)] == [("a", T0 + 4 * MINUTE, "4.0")]
+    store.close()
+    again = opener()  # type: ignore[call-arg] # the fixture's opener knows its folder
+    assert put(again, (A, 4, 4.5)) == (0, 0, ["clock.past"])
+    again.close()
+
+
+# -- as a whole -----------------------------------------------------------------------------------------------
+
+
+def everything(store: ReadingStore) -> list[object]:
+    return [
+        {key: [column.tolist() for column in columns] for key, columns in store.readings([A, B], -EVER, EVER).items()},
+        store.last_readings(),
+        [store.first_reading(site) for site in ("s", "other")],
+        store.dirty(),
+        store.checkpoints([A, B], -EVER),
+        amounts(store),
+        amounts(store, B),
+        store.extent("s"),
+        ledger(store),
+        store.rejects(None, 99),
+        store.reject_counts(),
+        store.corrections(),
+        store.load_state("alerts"),
+    ]
+
+
+def test_reopening_gives_the_same(opener: Callable[[], ReadingStore]) -> None:
+    store = opener()
+    put(store, (A, 0, 1.0), (B, 3, 2.0))
+    store.clear(store.dirty().token)
+    put(store, (A, 5, 2.0), (A, 0, 1.5))
+    store.save([update((0, 2), [1.0, 2.0], events=[event(1)], judged=(0, 2), points=[(1, None), (2, 0.1)])])
+    store.commit(readings_of([]), [reject()])
+    store.add_corrections([correction(3)])
+    store.save_states({"alerts": "firing"})
+    before = everything(store)
+    store.close()
+    store.close()
+    again = opener()
+    assert everything(again) == before
+    assert put(again, (A, 6, 3.0)) == (1, 0, [])
+    assert again.dirty().token > store_token(before), "numbers go on"
+    again.close()
+
+
+def store_token(state: Sequence[object]) -> int:
+    found = state[3]
+    token: int = found.token  # type: ignore[attr-defined] # the DirtySet of everything()
+    return token
+
+
+def test_an_open_store_has_a_size(store: ReadingStore) -> None:
+    size = store.size_bytes()
+    assert size is None or size > 0
+
+
+def test_readers_see_whole_commits_while_another_thread_writes(store: ReadingStore) -> None:
+    pairs, rounds = 7, 60
+    seen: list[int] = []
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def look() -> None:
+        try:
+            while not done.is_set():
+                found = len(dial(store))
+                seen.append(found)
+                store.dirty()
+                store.last_readings()
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for turn in range(rounds):
+        put(store, *((A, turn * pairs + n, float(turn * pairs + n)) for n in range(pairs)))
+        if turn % 10 == 5:
+            store.save([update((turn, turn + 1), [1.0])])
+            store.clear(store.dirty().token)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+    assert seen
+    assert all(count % pairs == 0 for count in seen), "never half a commit"
+    assert len(dial(store)) == pairs * rounds
