@@ -25,7 +25,7 @@ demo: $(RUNTIME) ## a simulated site, live, with a fault and an alert; Ctrl-C en
 
 figures: $(RUNTIME) ## the published figures, computed from the data sets in DATA=folder
 	@test -n "$(DATA)" || { echo "Say where the data sets are: make figures DATA=folder" >&2; exit 2; }
-	$(BIN)/python benchmarks/figures.py $(DATA)
+	$(BIN)/python benchmarks/figures.py --data "$(DATA)"
 
 bench: $(DEV) servers ## measurements; each prints JSON
 	$(BIN)/python benchmarks/ingest.py

@@ -26,7 +26,7 @@ from typing import Any
 from collector.backfill import backfill
 from wattwell.config import Config, load, parse
 from wattwell.engine.engine import Engine
-from wattwell.intervals import day_start, iso, parse_iso
+from wattwell.intervals import HOUR, day_start, format_duration, iso, parse_iso
 from wattwell.store.duckdb import DuckdbStore
 
 VARIABLE = "WATTWELL_DATA"
@@ -39,6 +39,7 @@ TRUTH = {"pue": "pue", "wue": "wue_l_per_kwh"}
 NOW = parse_iso("2026-01-01T00:00:00Z")
 
 ESIF_ZONE = "America/Denver"
+ESIF_STEP = 6 * HOUR
 ESIF_ROLES = {
     "it": "it_ups",
     "cooling": "cooling_other",
@@ -113,15 +114,15 @@ def _months(engine: Engine, truth: dict[str, Any]) -> Iterator[Figure]:
 
 
 def esif_config(folder: Path) -> Config:
-    """The site of the weekly table: powers that hold for a week, and all of them as what the site draws."""
-    weekly = {
+    """The site of the weekly table: powers that hold until the next reading, and their sum as what the site draws."""
+    held = {
         "quantity": "power",
         "accumulation": "instantaneous",
         "interpolation": "step",
-        "period": "7d",
-        "max_gap": "8d",
+        "period": format_duration(ESIF_STEP),
+        "max_gap": format_duration(ESIF_STEP),
     }
-    meters: list[dict[str, Any]] = [{"id": name, "role": role, **weekly} for name, role in ESIF_ROLES.items()]
+    meters: list[dict[str, Any]] = [{"id": name, "role": role, **held} for name, role in ESIF_ROLES.items()]
     formula = " + ".join(ESIF_ROLES)
     meters.append({"id": "site-total", "role": "utility_import", "quantity": "energy", "formula": formula})
     site = {"id": "esif", "timezone": ESIF_ZONE, "pue_category": 1, "meters": meters}
@@ -129,15 +130,21 @@ def esif_config(folder: Path) -> Config:
 
 
 def esif_readings(table: Path, into: Path) -> Path:
-    """The weekly table as a wide file of readings: each mean at the week's local start, the last one also at its end."""
+    """The weekly table as a wide file: each mean again and again through its local week, and once more at its end.
+
+    Weeks that the table leaves out stay a gap.
+    """
+    powers: dict[int, tuple[str, ...]] = {}
     with table.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    weeks = [(date.fromisoformat(row["week"]), [row[f"{name}_kw"] for name in ESIF_ROLES]) for row in rows]
-    weeks.append((weeks[-1][0] + timedelta(days=7), weeks[-1][1]))
+        for row in csv.DictReader(file):
+            week = date.fromisoformat(row["week"])
+            start, end = (day_start(day, ESIF_ZONE) for day in (week, week + timedelta(days=7)))
+            held = tuple(row[f"{name}_kw"] for name in ESIF_ROLES)
+            powers |= dict.fromkeys((*range(start, end, ESIF_STEP), end), held)
     with into.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["time", *ESIF_ROLES])
-        writer.writerows([iso(day_start(week, ESIF_ZONE)), *powers] for week, powers in weeks)
+        writer.writerows([iso(at), *values] for at, values in powers.items())
     return into
 
 

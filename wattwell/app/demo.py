@@ -85,7 +85,7 @@ def demo(seconds: float | None, port: int, speed: int = _SPEED) -> int:
         begin = floor_to(clock() - _LEAD, HOUR)
         simulator = Simulator(SiteSpec(), seed=1, start_us=begin - _HISTORY, step_us=MINUTE)
         config = _config(simulator, Path(folder), broker.port, _free_port(port))
-        _fill(config, simulator, Path(folder), begin)
+        _fill(config, simulator, Path(folder), begin, stop)
         simulator.inject(*demo_fault(simulator.spec, begin + _HEALTHY))
         if not stop.is_set():
             _live(config, simulator, broker.port, DemoClock(begin, speed), stop, seconds)
@@ -122,9 +122,11 @@ def _config(simulator: Simulator, folder: Path, broker: int, port: int) -> Confi
     return parse(document, folder)
 
 
-def _fill(config: Config, simulator: Simulator, folder: Path, begin: int) -> None:
+def _fill(config: Config, simulator: Simulator, folder: Path, begin: int, stop: threading.Event) -> None:
     """Back-fills the history as a user would: from a file."""
     write_folder(folder, simulator, _HISTORY // MINUTE)
+    if stop.is_set():
+        return
     with open_engine(config, lambda: begin) as engine:
         backfill([folder / TELEMETRY], simulator.spec.id, config, engine.store.commit, begin)
         engine.refresh()

@@ -83,7 +83,7 @@ def contradictions(
             faults.append(f"{each.meter} at {iso(each.at)}: the time lies ahead; enter it when it has happened")
         elif each.final is not None:
             level = _level(meters[key], store, grid, each.at)
-            if level is not None and each.final < level - meters[key].resolution:
+            if level is not None and each.final < level:
                 faults.append(
                     f"{each.meter} at {iso(each.at)}: the final dial {each.final:.12g} is below the last reading "
                     f"{level:.12g}; enter the dial that the old meter showed when it was replaced"
