@@ -103,7 +103,7 @@ def rendered(url: str, home: Path) -> str:
     if browser is None:
         assert os.environ.get("CI", "").lower() != "true", "chromium is missing; install the package chromium"
         pytest.skip("chromium is not installed (Debian package chromium); all but the page was checked")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     command = [browser, *flags, "--virtual-time-budget=4000", f"--user-data-dir={home}/profile", "--dump-dom", url]
     env = {**os.environ, "HOME": str(home)}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=env).stdout

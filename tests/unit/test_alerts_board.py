@@ -330,3 +330,18 @@ def test_states_without_their_open_alert_are_damaged() -> None:
     stored["open"] = []
     with pytest.raises(DocumentError, match=r"open alerts \[\] where the states say \['PueHigh'\]"):
         load(["a"], {NAME: json.dumps(stored)}.get)
+
+
+def test_the_listing_shows_the_thresholds_of_the_rule() -> None:
+    """Of an alert that has ended too; a data alert has none, and neither has one whose rule is gone."""
+    board, _ = play("1.31 1.31 1.2 1.31 1.31 1.2 _ _ 1.2")
+    found = listing(board, [PUE], ["a"])
+    limits = {(each["name"], each["fired_at"]): (each["above"], each["below"], each["clear"]) for each in found}
+    assert limits == {
+        ("PueHigh", at(4)): (1.30, None, 1.27),
+        ("PueHigh", at(1)): (1.30, None, 1.27),
+        ("PueHighNoData", at(7)): (None, None, None),
+    }
+    (now,) = listing(Board(), [REF], ["b"])
+    assert (now["above"], now["below"], now["clear"]) == (None, 0.5, None)
+    assert {each["above"] for each in listing(board, [], ["a"])} == {None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_weekly_table_becomes_readings_and_its_gaps_stay(tmp_path: Path) -> No
     readings = figures.esif_readings(table, tmp_path / "readings.csv")
     with figures.filled(figures.esif_config(tmp_path), "esif", [readings], tmp_path) as engine:
         weeks = ["2025-03-03", "2025-03-10", "2025-03-17", "2025-03-24", "2025-03-31"]
-        found = [engine.kpi("esif", ["pue"], None, *pair)[0] for pair in zip(weeks, weeks[1:], strict=False)]
+        found = [engine.kpi("esif", ["pue"], None, *pair)[0] for pair in pairwise(weeks)]
     assert [each["usable"] for each in found] == [1, 1, 0, 1]
     assert [each["denominator"] for each in found] == [167 * 100, 168 * 200, None, 168 * 300]  # clocks go forward
     values = [each["value"] and round(each["value"], 9) for each in found]
@@ -64,11 +65,11 @@ def test_the_script_prints_every_figure_and_counts_what_is_off(
         Figure(name="b", value=2.0, expected=1.0, tolerance=0.5),
     ]
     monkeypatch.setattr(sys, "argv", ["figures.py", "--data", "somewhere"])
-    monkeypatch.setattr(figures, "dcsim", lambda data, folder: made)
-    monkeypatch.setattr(figures, "esif", lambda data, folder: made[:1])
+    monkeypatch.setattr(figures, "dcsim", lambda *_: made)
+    monkeypatch.setattr(figures, "esif", lambda *_: made[:1])
     assert figures.main() == 1
     document = json.loads(capsys.readouterr().out)
     assert [each["right"] for each in document["figures"]] == [True, False, True]
     assert document["wrong"] == ["b"]
-    monkeypatch.setattr(figures, "dcsim", lambda data, folder: made[:1])
+    monkeypatch.setattr(figures, "dcsim", lambda *_: made[:1])
     assert figures.main() == 0

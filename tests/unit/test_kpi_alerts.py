@@ -146,7 +146,7 @@ def test_after_a_start_a_site_that_stays_silent_is_told_of(make: Make) -> None:
     assert site.told() == [("PueHighNoData", "firing", 7.25)]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_back_fill_in_pieces_gives_the_history_of_one(make: Make, seed: int) -> None:
     """Pieces end anywhere, also within an interval, and the meters report at different times."""
     dice = random.Random(seed)
@@ -164,7 +164,7 @@ def test_a_back_fill_in_pieces_gives_the_history_of_one(make: Make, seed: int) -
     whole, pieces = sites
     whole.send(T0 + 39 * HOUR)
     whole.refresh()
-    for cut in sorted(dice.randrange(39 * 60) for _ in range(12)):
+    for cut in sorted(dice.randrange(39 * 4) * 15 + dice.choice([0, 7, 14]) for _ in range(50)):
         pieces.send(T0 + cut * MINUTE)
         pieces.refresh()
     pieces.send(T0 + 39 * HOUR)

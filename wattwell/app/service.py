@@ -107,7 +107,9 @@ class Service:
         pruned = 0
         while not self._stop.is_set():
             edges = self._edges()
-            if edges != shown or self._store.earliest < max(edges.values(), default=0):
+            # A reading within a period after the edge still says something about the interval that ends there.
+            seen = max((edge + period for period, edge in edges.items()), default=0)
+            if edges != shown or self._store.earliest < seen:
                 began = time.monotonic()
                 if self._guard(self._show):
                     shown = edges

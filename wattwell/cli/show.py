@@ -37,7 +37,7 @@ _LEAST_PROSE = 24
 
 
 def table(kind: str, rows: Rows) -> None:
-    """Prints rows of one kind of answer to stdout: as wide as they are into a pipe or file, else to fit the terminal."""
+    """Prints rows of one kind of answer to stdout: to fit a terminal, or as wide as they are into a pipe or file."""
     console = Console()
     if not rows:
         console.print(_NOTHING.get(kind, "Nothing."), soft_wrap=True)
