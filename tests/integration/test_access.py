@@ -128,7 +128,7 @@ def test_a_command_waits_for_another_one(tmp_path: Path, monkeypatch: pytest.Mon
             waited.append(seconds)
             if len(waited) == 3:
                 process.stdin.close()  # type: ignore[union-attr] # it is there
-                process.wait(timeout=10)
+                process.wait()
 
         monkeypatch.setattr(time, "sleep", pause)
         with access.reach(load(tmp_path / "w.yaml")) as reached:

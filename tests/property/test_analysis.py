@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -99,3 +100,18 @@ def test_a_long_history_is_resumed_and_met_not_refolded(tmp_path: Path) -> None:
     )
     store.close()
     whole.close()
+
+
+def test_sparse_readings_are_folded_once(tmp_path: Path) -> None:
+    """Spans more than a day apart stay apart, but a fold that has gone on to the end is not begun again for each."""
+    meter = replace(METERS["power"], max_gap=8 * DAY)
+    store = DuckdbStore.open(tmp_path / "a.duckdb")
+    store.commit(readings_of([(KEY, T0 + week * 7 * DAY, float(week)) for week in range(60)]), [])
+    assert len(store.dirty().meters) == 60
+    asked = []
+    read = store.readings
+    store.readings = lambda *args: asked.append(args) or read(*args)  # type: ignore[method-assign, func-returns-value]
+    analyse(store, {KEY: meter}, GRID)
+    assert len(asked) == 1
+    assert len(store.intervals("s", ["m"], 0, 2**62).values) == 59 * 7 * 96
+    store.close()

@@ -29,7 +29,7 @@ ROLES = ("collector", "analytics", "alerts", "web")
 _TICK = 0.25
 """Seconds between two looks at whether the figures are due."""
 _REST = 4
-"""The analysis rests this many times as long as it worked, when late data keeps coming."""
+"""Late data waits this many times as long as the last analysis took; a live edge does not wait."""
 
 
 class Service:
@@ -105,15 +105,15 @@ class Service:
         """Refreshes when a live edge moves on, and when readings touch what was shown already."""
         shown: Mapping[int, int] = {}
         pruned = 0
+        rested = time.monotonic()
         while not self._stop.is_set():
             edges = self._edges()
-            # A reading within a period after the edge still says something about the interval that ends there.
-            seen = max((edge + period for period, edge in edges.items()), default=0)
-            if edges != shown or self._store.earliest < seen:
-                began = time.monotonic()
+            began = time.monotonic()
+            late = self._store.earliest < max(edges.values(), default=0) and began >= rested
+            if edges != shown or late:
                 if self._guard(self._show):
                     shown = edges
-                self._stop.wait(_REST * (time.monotonic() - began))
+                rested = time.monotonic() + _REST * (time.monotonic() - began)
             if (today := floor_to(self._now(), HOUR)) != pruned:
                 pruned = today
                 self._guard(self._prune)

@@ -40,11 +40,15 @@ def analyse(store: ReadingStore, meters: Mapping[MeterKey, Meter], grid: int, sl
     """Computes what is dirty and clears the dirt; crash-safe, since an unfinished pass leaves it dirty."""
     dirt = store.dirty()
     changed: list[Changed] = []
+    folded: dict[MeterKey, int] = {}
+    corrections = _by_meter(store.corrections())
     for spans in _ranks([span for span in dirt.meters if span.key in meters]):
-        corrections = _by_meter(store.corrections())
-        runs = _start(store, meters, corrections, spans, grid)
+        # A fold that met nothing stored before a later span has gone through that span too.
+        left = [span for span in spans if span.high >= folded.get(span.key, _EVER)]
+        runs = _start(store, meters, corrections, left, grid)
         _walk(store, runs, slab)
         changed += [Changed(run.meter.site, run.first, run.upto) for run in runs]
+        folded |= {run.key: run.upto for run in runs}
     if dirt.token:
         store.clear(dirt.token)
     return changed
@@ -102,6 +106,8 @@ def _start(
     spans: Sequence[Dirty],
     grid: int,
 ) -> list[_Run]:
+    if not spans:
+        return []
     near = store.checkpoints([span.key for span in spans], min(span.low for span in spans) - 2 * DAY)
     runs = []
     for span in spans:
