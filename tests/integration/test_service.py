@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import itertools
 import json
 import random
@@ -122,7 +123,8 @@ def numbers(folder: Path) -> list[int]:
 
 
 def test_ten_kills_and_a_broker_restart_lose_nothing(tmp_path: Path) -> None:
-    kept = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/mosquitto/")
+    user = f"user {getpass.getuser()}"  # or mosquitto could not write what it keeps
+    kept = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/mosquitto/", user)
     since = floor_to(now(), MINUTE) - 2 * HOUR
     chance = random.Random(8)
     sent: list[MQTTMessageInfo] = []

@@ -16,11 +16,13 @@ from collector.topics import Router
 from wattwell.app.access import Access, RemoteAccess, clock, reach, store_path
 from wattwell.config import Config, MqttSettings, load
 from wattwell.engine.queries import Document
-from wattwell.errors import ConfigError, WattwellError
-from wattwell.intervals import FIRST_INSTANT, iso
+from wattwell.errors import ConfigError, Fault, WattwellError
+from wattwell.intervals import FIRST_INSTANT, MINUTE, iso, parse_iso
 
 _LOW_DISK = 1_000_000_000
 _ANSWER_SECONDS = 10.0
+_AHEAD = 5 * MINUTE
+"""As far as a reading may be ahead of its arrival (METERING)."""
 _OURS = ("collector", "analytics", "alerts")
 
 
@@ -30,18 +32,23 @@ def examine(path: Path) -> list[Document]:
     try:
         config = load(path)
     except ConfigError as error:
-        return [*found, *(_finding("configuration", "failed", f.path, f.remedy) for f in error.faults)]
+        return [*found, *(_finding("configuration", "failed", _where(f), f.remedy) for f in error.faults)]
     found.append(_finding("configuration", "ok", f"{path}: {len(config.sites)} sites", None))
     found += [_finding("configuration", "warning", note, None) for note in config.notes]
     found.append(_disk(config))
     found += _store(config)
     if config.mqtt is None:
-        return [*found, _finding("broker", "warning", "no mqtt section: only back-fill brings readings", None)]
+        remedy = "add an mqtt section to collect live"
+        return [*found, _finding("broker", "warning", "no mqtt section: only back-fill brings readings", remedy)]
     return [*found, _broker(config.mqtt), *_topics(config)]
 
 
 def _finding(check: str, status: str, message: str, remedy: str | None) -> Document:
     return {"check": check, "status": status, "message": message, "remedy": remedy}
+
+
+def _where(fault: Fault) -> str:
+    return f"{fault.path} = {fault.value}" if fault.value else fault.path
 
 
 def _packaging() -> Iterator[Document]:
@@ -80,21 +87,35 @@ def _store(config: Config) -> Iterator[Document]:
         with reach(config) as access:
             way = "through the running service" if isinstance(access, RemoteAccess) else "opened"
             yield _finding("store", "ok", f"{store_path(config)}, {way}", None)
-            yield from _mapping(config, access)
+            yield from _behind(access)
+            yield from list(_mapping(config, access)) or [_finding("mapping", "ok", _ALL_MAPPED, None)]
     except WattwellError as error:
-        yield _finding("store", "failed", str(error), "see the message")
+        yield _finding("store", "failed", str(error), "put right what the message names; nothing in it is changed")
+
+
+def _behind(access: Access) -> Iterator[Document]:
+    """Readings are never taken from far ahead of the clock: where the latest ones are, the clock has gone back."""
+    now = clock()
+    for site in access.ask("sites"):
+        lasts = [meter["last_reading"] for meter in site["meters"] if meter["last_reading"] is not None]
+        last = max(map(parse_iso, lasts), default=now)
+        if last > now + _AHEAD:
+            message = f"{site['id']} has a reading of {iso(last)}, which is later than the machine's clock"
+            yield _finding("clock", "warning", message, "set the machine's clock, and keep it with NTP")
 
 
 def _mapping(config: Config, access: Access) -> Iterator[Document]:
     for site in config.sites:
         for problem in access.ask("problems", site=site):
             message = f"{site}: {problem['meter']} {problem['message']}"
-            yield _finding("mapping", "warning", message, _REMEDIES.get(problem["code"]))
+            remedy = _REMEDIES.get(problem["code"], "see wattwell rejects")
+            yield _finding("mapping", "warning", message, remedy)
     for topic in access.ask("unmapped"):
         message = f"topic {topic['topic']} brought {topic['count']} messages and is bound to no meter"
         yield _finding("mapping", "warning", message, "give a meter this source, or subscribe more narrowly")
 
 
+_ALL_MAPPED = "every meter in service reports, and every topic seen is bound to one"
 _REMEDIES = {
     "meter.silent": "check its source topic, the device, and until when it is in service",
     "meter.stale": "check the device and its way to the broker; one that reports on change declares a long max_gap",
