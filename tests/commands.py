@@ -62,6 +62,27 @@ def dials(site: str = "north") -> Iterator[tuple[int, dict[str, float]]]:
         yield START + step * 5 * MINUTE, row
 
 
+def troubled() -> list[tuple[int, dict[str, object]]]:
+    """The northern dials with every kind of trouble, and a column that is no meter."""
+    rows: list[tuple[int, dict[str, object]]] = []
+    for step, (at, dial) in enumerate(dials()):
+        row: dict[str, object] = {**dial, "cafeteria": 7}
+        if step == 30:
+            row["ups-a"] = 0  # a transient
+        if step >= 60:
+            row["water"] = round(dial["water"] - 10.5, 3)  # a new dial: a reset
+        if step >= 200:
+            row["grid-a"] = dial["grid-a"] + 50_000  # a jump
+        if step == 7:
+            row["hall"] = 65535  # a sentinel
+        if step == 8:
+            row["hall"] = "warm"
+        if step == 9:
+            row["hall"] = ""
+        rows.append((at, row))
+    return rows
+
+
 def write_wide(path: Path, rows: Iterator[tuple[int, Mapping[str, object]]]) -> Path:
     """A CSV with a column for each meter."""
     lines: list[str] = []
@@ -115,6 +136,14 @@ def called(*arguments: object, folder: Path) -> Result:
             code = int(left.code or 0)
     texts = [each.buffer.getvalue().decode() for each in (out, err)]  # type: ignore[attr-defined] # our BytesIO
     return Result(code, *texts)
+
+
+def ask(folder: Path, *arguments: object) -> Result:
+    """A command whose JSON is wanted: exit code 0 and nothing on stderr."""
+    result = called(*arguments, "--json", folder=folder)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("\n") == 1
+    return result
 
 
 def start(*arguments: object, folder: Path) -> subprocess.Popen[str]:

@@ -3,122 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import pytest
 
+from tests.storing import (
+    EVER,
+    STORES,
+    A,
+    B,
+    C,
+    Opener,
+    amounts,
+    dial,
+    edges,
+    event,
+    ledger,
+    put,
+    reject,
+    spans,
+    update,
+)
 from tests.support import T0, readings_of
-from wattwell.errors import StoreError
 from wattwell.intervals import DAY, HOUR, MINUTE, SECOND
-from wattwell.model import Correction, IntervalValues, MeterEvent, MeterKey, Reject
-from wattwell.store.duckdb import DuckdbStore
-from wattwell.store.protocol import Checkpoint, Dirty, MeterUpdate, ReadingStore
-
-Opener = Callable[[Path], ReadingStore]
-STORES: dict[str, Opener] = {"duckdb": lambda folder: DuckdbStore.open(folder / "wattwell.duckdb")}
-A, B, C = ("s", "a"), ("s", "b"), ("other", "a")
-EVER = 2**62
-
-
-@pytest.fixture(params=sorted(STORES))
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], ReadingStore]:
-    return lambda: STORES[request.param](tmp_path)
-
-
-@pytest.fixture
-def store(opener: Callable[[], ReadingStore]) -> Iterator[ReadingStore]:
-    opened = opener()
-    yield opened
-    opened.close()
-
-
-def put(store: ReadingStore, *rows: tuple[MeterKey, int, float], received: int = T0) -> tuple[int, int, list[str]]:
-    """Commits rows at minutes after T0: (added, repeated, reasons of new rejects)."""
-    done = store.commit(readings_of([(key, T0 + at * MINUTE, value) for key, at, value in rows], received), [])
-    return done.added, done.repeated, [reject.reason for reject in done.rejects]
-
-
-def dial(store: ReadingStore, key: MeterKey = A, low: int = -EVER, high: int = EVER) -> list[tuple[int, float | None]]:
-    """Minutes after T0 and values, None for a rejected one."""
-    at, value = store.readings([key], low, high).get(key, (np.empty(0, np.int64), np.empty(0)))
-    return [((t - T0) // MINUTE, None if np.isnan(v) else v) for t, v in zip(at.tolist(), value.tolist(), strict=True)]
-
-
-def spans(store: ReadingStore) -> list[tuple[MeterKey, int, int]]:
-    return [(d.key, (d.low - T0) // MINUTE, (d.high - T0) // MINUTE) for d in store.dirty().meters]
-
-
-def reject(reason: str = "value.type", at: int | None = T0, value: str = "x", key: MeterKey = A) -> Reject:
-    site, meter = key
-    return Reject(site=site, meter=meter, topic=None, at=at, received_at=T0, reason=reason, value=value)
-
-
-def event(at: int, name: str = "reset", state: str = "booked", key: MeterKey = A) -> MeterEvent:
-    return MeterEvent(
-        site=key[0],
-        meter=key[1],
-        event=name,
-        at=T0 + at * MINUTE,
-        before=1.0,
-        after=None,
-        booked=2.0,
-        unit="kWh",
-        state=state,
-    )
-
-
-def values(first: int, *amounts: float) -> IntervalValues:
-    """Values of minute intervals from ``first`` minutes after T0 on."""
-    count = len(amounts)
-    return IntervalValues(
-        start=T0 + (first + np.arange(count, dtype=np.int64)) * MINUTE,
-        value=np.array(amounts, dtype=np.float64),
-        measured=np.where(np.isnan(amounts), 0.0, 0.75),
-        recovered=np.arange(count) % 2 == 1,
-    )
-
-
-def update(
-    span: tuple[int, int] = (0, 0),
-    amounts: Sequence[float] = (),
-    *,
-    key: MeterKey = A,
-    events: Sequence[MeterEvent] = (),
-    judged: tuple[int, int] = (0, 0),
-    points: Sequence[tuple[int, float | None]] = (),
-    forget: tuple[int, int] = (0, 0),
-) -> MeterUpdate:
-    """An analysis; all times are minutes after T0."""
-    first, end = span
-    state: tuple[float | int | None, ...] = (T0, 1.5, None, None, None, None)
-    return MeterUpdate(
-        key=key,
-        start=T0 + first * MINUTE,
-        end=T0 + end * MINUTE,
-        values=values(first, *amounts),
-        events=tuple(events),
-        events_from=T0 + judged[0] * MINUTE,
-        events_to=T0 + judged[1] * MINUTE,
-        checkpoints=tuple(Checkpoint(T0 + edge * MINUTE, (*state, swap)) for edge, swap in points),
-        forget_from=T0 + forget[0] * MINUTE,
-        forget_to=T0 + forget[1] * MINUTE,
-    )
-
-
-def amounts(store: ReadingStore, key: MeterKey = A) -> list[tuple[int, float]]:
-    found = store.intervals(key[0], [key[1]], -EVER, EVER).values
-    return [((t - T0) // MINUTE, v) for t, v in zip(found.start.tolist(), found.value.tolist(), strict=True)]
-
-
-def edges(store: ReadingStore, key: MeterKey = A, since: int = -EVER) -> list[tuple[int, float | int | None]]:
-    found = store.checkpoints([key], since).get(key, ())
-    return [((point.edge - T0) // MINUTE, point.state[-1]) for point in found]
-
-
-def ledger(store: ReadingStore) -> list[tuple[int, str, str]]:
-    return [((e.at - T0) // MINUTE, e.event, e.state) for e in store.events(None, None, None, None)]
+from wattwell.model import Correction, Reject
+from wattwell.store.protocol import Dirty, ReadingStore
 
 
 def test_some_store_is_tried() -> None:
@@ -253,101 +162,6 @@ def test_forget_drops_analyses_and_marks_all_readings_dirty(store: ReadingStore)
     assert (amounts(store), edges(store), amounts(store, B)) == ([], [], [(0, 3.0)])
     assert spans(store) == [(A, 0, 90)]
     store.forget([])
-
-
-# -- analyses -------------------------------------------------------------------------------------------------
-
-
-def test_save_replaces_its_range_only(store: ReadingStore) -> None:
-    store.save([update((0, 6), [0, 1, 2, 3, 4, 5])])
-    store.save([update((2, 4), [2.5])])
-    assert amounts(store) == [(0, 0), (1, 1), (2, 2.5), (4, 4), (5, 5)]
-    store.save([update((2, 4), [2.5])])
-    assert amounts(store) == [(0, 0), (1, 1), (2, 2.5), (4, 4), (5, 5)], "twice is once"
-    whole = update((5, 6), [5.5, 6.5])
-    store.save([MeterUpdate(**{n: getattr(whole, n) for n in MeterUpdate.__slots__} | {"start": -EVER, "end": EVER})])
-    assert amounts(store) == [(5, 5.5), (6, 6.5)]
-
-
-def test_intervals_by_meter_and_time(store: ReadingStore) -> None:
-    nan = float("nan")
-    store.save([update((0, 3), [1.0, nan, 3.0]), update((1, 2), [7.0], key=B), update((0, 1), [9.0], key=C)])
-    found = store.intervals("s", ["b", "nobody", "a"], T0, T0 + 2 * MINUTE)
-    assert found.meters == ("b", "a")
-    assert found.meter.tolist() == [0, 1], "a missing interval has no row"
-    assert ((found.values.start - T0) // MINUTE).tolist() == [1, 0]
-    assert found.values.value.tolist() == [7.0, 1.0]
-    assert found.values.measured.tolist() == [0.75, 0.75]
-    assert found.values.recovered.tolist() == [False, False]
-    assert amounts(store) == [(0, 1.0), (2, 3.0)]
-    assert len(store.intervals("s", [], -EVER, EVER).values) == 0
-    assert len(store.intervals("nowhere", ["a"], -EVER, EVER).values) == 0
-
-
-def test_extent(store: ReadingStore) -> None:
-    assert store.extent("s") is None
-    store.save([update((3, 5), [1.0, 1.0]), update((9, 10), [1.0], key=B), update((0, 1), [1.0], key=C)])
-    assert store.extent("s") == (T0 + 3 * MINUTE, T0 + 9 * MINUTE)
-
-
-def test_checkpoints(store: ReadingStore) -> None:
-    store.save([update(points=[(1, None), (3, 2.5), (5, 0.1)])])
-    assert edges(store) == [(1, None), (3, 2.5), (5, 0.1)]
-    assert store.checkpoints([A], T0)[A][0].state == (T0, 1.5, None, None, None, None, None)
-    assert edges(store, A, T0 + 3 * MINUTE) == [(3, 2.5), (5, 0.1)]
-    store.save([update(points=[(3, 9.0)], forget=(2, 5))])
-    assert edges(store) == [(1, None), (3, 9.0), (5, 0.1)]
-    store.save([update(points=[(5, 7.0)])])
-    assert edges(store) == [(1, None), (3, 9.0), (5, 7.0)], "a checkpoint replaces the one of the same edge"
-    store.save([update(forget=(0, 9))])
-    assert edges(store) == []
-    assert store.checkpoints([B], -EVER) == {}
-
-
-def test_events_that_are_not_found_again_are_withdrawn(store: ReadingStore) -> None:
-    store.save([update(events=[event(1), event(5), event(9)], judged=(0, 10))])
-    store.save([update(events=[event(5, "jump", "pending")], judged=(4, 8))])
-    assert ledger(store) == [
-        (1, "reset", "booked"),
-        (5, "jump", "pending"),
-        (5, "reset", "withdrawn"),
-        (9, "reset", "booked"),
-    ]
-    store.save([update(events=[event(5)], judged=(4, 8))])
-    assert ledger(store)[1:3] == [(5, "jump", "withdrawn"), (5, "reset", "booked")], "found again, and no more"
-    store.save([update(judged=(0, 10))])
-    assert {state for _, _, state in ledger(store)} == {"withdrawn"}
-
-
-def test_a_transient_replaces_the_rollover_of_its_time(store: ReadingStore) -> None:
-    store.save([update(events=[event(3, "rollover")], judged=(0, 4))])
-    store.save([update(events=[event(3, "transient")], judged=(4, 5))])
-    assert ledger(store) == [(3, "transient", "booked")]
-
-
-def test_events_by_site_meter_and_time(store: ReadingStore) -> None:
-    store.save([update(events=[event(1), event(2)], judged=(0, 9))])
-    store.save([update(key=B, events=[event(1, key=B)], judged=(0, 9))])
-    store.save([update(key=C, events=[event(3, key=C)], judged=(0, 9))])
-
-    def found(*query: object) -> list[tuple[str, str, int]]:
-        return [(e.site, e.meter, (e.at - T0) // MINUTE) for e in store.events(*query)]  # type: ignore[arg-type]
-
-    assert found(None, None, None, None) == [("s", "a", 1), ("s", "b", 1), ("s", "a", 2), ("other", "a", 3)]
-    assert found("s", "a", None, None) == [("s", "a", 1), ("s", "a", 2)]
-    assert found(None, None, T0 + 2 * MINUTE, T0 + 3 * MINUTE) == [("s", "a", 2)]
-    assert store.events("s", "a", None, None)[0] == event(1)
-
-
-def test_saves_are_all_or_nothing(store: ReadingStore) -> None:
-    store.save([update((0, 1), [1.0])])
-    good, bad = update((0, 1), [2.0]), update((0, 2), [1.0, 2.0], key=B)
-    object.__setattr__(bad.values, "recovered", np.array(["no boolean", "at all"]))
-    with pytest.raises(StoreError):
-        store.save([good, bad])
-    assert amounts(store) == [(0, 1.0)]
-    assert amounts(store, B) == []
-    store.save([])
 
 
 # -- rejects --------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.commands import CONFIG, START, Result, called, dials, start, wattwell, write_long, write_wide
+from tests.commands import CONFIG, START, Result, ask, called, dials, start, troubled, wattwell, write_long, write_wide
 from wattwell.cli.main import _COMMANDS
 from wattwell.intervals import HOUR, MINUTE, iso
 
@@ -39,35 +39,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = wattwell("backfill", "w.yaml", f"{site}.csv", "--site", site, folder=folder)
         assert done.code == 0, done.err
     return folder
-
-
-def troubled() -> list[tuple[int, dict[str, object]]]:
-    """The northern dials with every kind of trouble, and a column that is no meter."""
-    rows: list[tuple[int, dict[str, object]]] = []
-    for step, (at, dial) in enumerate(dials()):
-        row: dict[str, object] = {**dial, "cafeteria": 7}
-        if step == 30:
-            row["ups-a"] = 0  # a transient
-        if step >= 60:
-            row["water"] = round(dial["water"] - 10.5, 3)  # a new dial: a reset
-        if step >= 200:
-            row["grid-a"] = dial["grid-a"] + 50_000  # a jump
-        if step == 7:
-            row["hall"] = 65535  # a sentinel
-        if step == 8:
-            row["hall"] = "warm"
-        if step == 9:
-            row["hall"] = ""
-        rows.append((at, row))
-    return rows
-
-
-def ask(folder: Path, *arguments: object) -> Result:
-    """A command whose JSON is wanted: exit code 0 and nothing on stderr."""
-    result = called(*arguments, "--json", folder=folder)
-    assert (result.code, result.err) == (0, "")
-    assert result.out.count("\n") == 1
-    return result
 
 
 # -- check ----------------------------------------------------------------------------------------------------
@@ -301,69 +272,6 @@ def test_a_reader_who_leaves_early_is_no_error(filled: Path) -> None:
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait(timeout=30) in (0, 1)
-
-
-# -- correct --------------------------------------------------------------------------------------------------
-
-HEADER = "meter,at,event,final,first,author,reason\n"
-
-
-def test_an_accepted_jump_is_booked(folder: Path) -> None:
-    write_wide(folder / "north.csv", iter(troubled()))
-    called("backfill", "w.yaml", "north.csv", "--site", "north", folder=folder)
-    at = iso(START + 200 * 5 * MINUTE)
-    (folder / "c.csv").write_text(f"{HEADER}grid-a,{at},accept,,,ann,meter was bridged\n")
-    done = wattwell("correct", "w.yaml", "c.csv", "--site", "north", folder=folder)
-    assert (done.code, done.out) == (0, "1 corrections entered\n")
-    jump = ask(folder, "events", "w.yaml", "--meter", "grid-a").json
-    assert [(e["event"], e["state"], e["booked"]) for e in jump] == [("jump", "accepted", pytest.approx(50_010))]
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["before the readings", "after the readings"])
-def test_a_replacement_books_both_parts(folder: Path, *, before: bool) -> None:
-    cut = START + 2 * HOUR + 7 * MINUTE
-    rows = [
-        (at, dial | ({"ups-a": round(dial["ups-a"] - 500 - 100 * (cut - START) / HOUR + 3, 2)} if at >= cut else {}))
-        for at, dial in islice(dials(), 61)
-    ]
-    final = 500 + 100 * (cut - START) / HOUR
-    write_wide(folder / "north.csv", iter(rows))
-    (folder / "c.csv").write_text(f"{HEADER}ups-a,{iso(cut)},replacement,{final},3,ann,new meter\n")
-    steps = [("correct", "c.csv"), ("backfill", "north.csv")]
-    for command, file in steps if before else reversed(steps):
-        done = called(command, "w.yaml", file, "--site", "north", folder=folder)
-        assert done.code == 0, done.err
-    found = ask(folder, "series", "w.yaml", "--site", "north", "--meter", "ups-a").json
-    assert sum(v["value"] for v in found) == pytest.approx(500.0, abs=0.01)
-    assert [v["value"] for v in found] == pytest.approx([25.0] * 20, abs=0.01)
-    events = ask(folder, "events", "w.yaml").json
-    assert [e["event"] for e in events if e["state"] != "withdrawn"] == ["replacement"]
-
-
-def test_a_replacement_below_the_last_reading_is_refused(folder: Path) -> None:
-    write_wide(folder / "north.csv", islice(dials(), 61))
-    called("backfill", "w.yaml", "north.csv", "--site", "north", folder=folder)
-    (folder / "c.csv").write_text(f"{HEADER}ups-a,{iso(START + 4 * HOUR)},replacement,700,0,ann,new meter\n")
-    bad = wattwell("correct", "w.yaml", "c.csv", "--site", "north", folder=folder)
-    assert (bad.code, bad.out) == (2, "")
-    assert "the final dial 700 is below the last reading 891.67" in bad.err
-    assert ask(folder, "events", "w.yaml").json == []
-
-
-def test_a_faulty_file_of_corrections_lists_every_line_and_enters_none(folder: Path) -> None:
-    good = f"ups-a,{iso(START)},accept,,,ann,why\n"
-    lines = ["ups-a,soon,accept,,,ann,why\n", good, f"ups-a,{iso(START)},repair,,,ann,why\n",
-             f"ups-a,{iso(START)},replacement,x,1,ann,why\n", f"ups-a,{iso(START)},accept,,,,why\n"]  # fmt: skip
-    (folder / "c.csv").write_text(HEADER + "".join(lines))
-    bad = wattwell("correct", "w.yaml", "c.csv", "--site", "north", folder=folder)
-    assert (bad.code, bad.out) == (1, "")
-    for number, value in ((2, "'soon'"), (4, "'repair'"), (5, "'x'"), (6, "author is empty")):
-        assert f"c.csv line {number}: " in bad.err
-        assert value in bad.err
-    assert "line 3" not in bad.err
-    (folder / "c.csv").write_text("meter,when\n")
-    assert called("correct", "w.yaml", "c.csv", "--site", "north", folder=folder).code == 1
-    assert called("correct", "w.yaml", "none.csv", "--site", "north", folder=folder).code == 1
 
 
 # -- simulate and the store -----------------------------------------------------------------------------------
