@@ -26,7 +26,8 @@ def read_corrections(path: Path, site: Site) -> list[Correction]:
                 raise WattwellError(f"{path}: the first line must be {','.join(HEADER)}")
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise WattwellError(f"{path}: cannot be read ({error}); give a CSV file with {','.join(HEADER)}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WattwellError(f"{path}: cannot be read ({why}); give a CSV file with {','.join(HEADER)}") from error
     found: list[Correction] = []
     faults: list[str] = []
     for number, row in enumerate(rows, start=2):
@@ -81,6 +82,11 @@ def contradictions(
             faults.append(f"meter {each.meter!r} is not a real meter of {each.site}; name one of its meters")
         elif each.at > clock():
             faults.append(f"{each.meter} at {iso(each.at)}: the time lies ahead; enter it when it has happened")
+        elif each.at < store.pruned():
+            faults.append(
+                f"{each.meter} at {iso(each.at)}: raw readings are kept from {iso(store.pruned())} on only; "
+                "what was made of older ones stands"
+            )
         elif each.final is not None:
             level = _level(meters[key], store, grid, each.at)
             if level is not None and each.final < level:

@@ -22,11 +22,12 @@ from wattwell.engine.book import KpiBook
 from wattwell.engine.corrections import contradictions
 from wattwell.engine.fingerprint import forget_changed
 from wattwell.engine.queries import Document, Snapshot
+from wattwell.engine.retention import horizon, month_starts
 from wattwell.engine.spans import ROLLING, parse_time, windows
 from wattwell.engine.watch import AlertWatch
 from wattwell.errors import UsageError
-from wattwell.intervals import CALENDAR, HOUR, SECOND, Interval, calendar_windows, floor_to, iso, local_date, starts
-from wattwell.model import Accumulation, AlertRule, Correction, Float64, KpiValue, MeterKey, Site
+from wattwell.intervals import CALENDAR, HOUR, SECOND, Interval, floor_to, iso, local_date, starts
+from wattwell.model import AlertRule, Correction, Float64, KpiValue, Meter, MeterKey, Site
 from wattwell.store.protocol import ReadingStore
 
 _REJECTS_SHOWN = 1000
@@ -77,15 +78,26 @@ class Engine:
         self.store.add_corrections(corrections)
 
     def prune(self, before: int) -> int:
-        """Drops raw readings older than ``before``, but for those around each local month's start; how many."""
-        keep: dict[MeterKey, list[int]] = {}
-        for (site, meter), each in self._meters.items():
-            if each.accumulation is Accumulation.REGISTER:
-                first = self.store.first_reading(site)
-                zone = self.config.sites[site].zone
-                months = calendar_windows("month", before if first is None else first, before, zone)
-                keep[site, meter] = [month.start for month in months]
-        return self.store.prune(before, keep)
+        """Drops raw readings older than ``before``, a grid edge, that no figure will need again; how many.
+
+        The register readings around each local month's start are kept (see :mod:`wattwell.engine.retention`).
+        """
+        self.refresh()
+        with self._analysing:
+            if before <= self.store.pruned():
+                return 0
+            meters = self._meters.values()
+            updates = [
+                update
+                for meter in meters
+                if (update := horizon(self.store, meter, self._corrections(meter), self.config.grid, before))
+            ]
+            self.store.save(updates)
+            keep = month_starts(self.store, self.config.sites, meters, before)
+            return self.store.prune(before, keep, {update.key: update.start for update in updates})
+
+    def _corrections(self, meter: Meter) -> Sequence[Correction]:
+        return self.store.corrections((meter.site, meter.id))
 
     # -- sites ------------------------------------------------------------------------------------------------
 
@@ -239,7 +251,9 @@ class Engine:
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:
         """The meter-event ledger."""
-        documents = []
+        documents: list[Document] = []
+        if meter is not None and not any(meter in chosen.meters for chosen in self._chosen(site)):
+            raise UsageError(f"meter {meter!r} is not configured{'' if site is None else f' at {site}'}")
         for chosen in self._chosen(site):
             low = None if start is None else parse_time(start, chosen.zone)
             high = None if end is None else parse_time(end, chosen.zone)

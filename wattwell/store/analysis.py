@@ -62,18 +62,18 @@ class AnalysisTable(Ledgers):
         self._analysed = max(token, self._analysed)
 
     def forget(self, keys: Sequence[MeterKey]) -> None:
-        """Drops interval values and checkpoints of meters and marks all of their readings dirty."""
+        """Drops interval values and checkpoints of meters and marks their readings dirty, as far back as there are."""
         numbers = self.numbers(keys)
         if not len(numbers):
             return
         with self.transaction() as con:
             con.register("gone", {"s": numbers})
-            con.execute("DELETE FROM intervals WHERE series IN (SELECT s FROM gone)")
-            con.execute("DELETE FROM checkpoints WHERE series IN (SELECT s FROM gone)")
+            con.execute("DELETE FROM intervals WHERE series IN (SELECT s FROM gone) AND t >= ?", [self._pruned])
+            con.execute("DELETE FROM checkpoints WHERE series IN (SELECT s FROM gone) AND edge > ?", [self._pruned])
             con.execute(
                 "INSERT INTO dirty SELECT ?, series, min(t), max(t) FROM readings"
-                " WHERE series IN (SELECT s FROM gone) GROUP BY series",
-                [self.next_token()],
+                " WHERE t >= ? AND series IN (SELECT s FROM gone) GROUP BY series",
+                [self.next_token(), self._pruned],
             )
 
     # -- checkpoints ------------------------------------------------------------------------------------------

@@ -234,9 +234,12 @@ def _fetch_columns(result: duckdb.DuckDBPyConnection) -> dict[str, NDArray[Any]]
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Opens or creates a DuckDB file; StoreLocked when another process has it, StoreError when it cannot be had."""
-    if not path.parent.is_dir():
+    try:
+        folder, known = path.parent.is_dir(), path.exists()
+    except PermissionError as error:
+        raise StoreError(f"store {path} cannot be reached: {error.strerror}; let this user enter its folder") from error
+    if not folder:
         raise StoreError(f"store {path}: its folder does not exist; create {path.parent}")
-    known = path.exists()
     try:
         return duckdb.connect(path, config=_SETTINGS)
     except duckdb.Error as error:

@@ -123,7 +123,10 @@ class ReadingStore(Protocol):
         """Clears the dirt that carries this token or an older one."""
 
     def forget(self, keys: Sequence[MeterKey]) -> None:
-        """Drops interval values and checkpoints of meters that must be computed from the start; marks them dirty."""
+        """Drops interval values and checkpoints of meters that must be computed from the start; marks them dirty.
+
+        Where raw readings have been dropped, the start is that instant: what lies before it stays.
+        """
 
     def intervals(self, site: str, meters: Sequence[str], start: int, end: int) -> SiteIntervals:
         """Stored interval values that start in ``[start, end)``, by meter and time. Missing intervals have no row."""
@@ -152,9 +155,15 @@ class ReadingStore(Protocol):
     def save_states(self, documents: Mapping[str, str]) -> None:
         """Stores small named documents, durably and all or nothing."""
 
-    def prune(self, before: int, keep: Mapping[MeterKey, Sequence[int]]) -> int:
+    def pruned(self) -> int:
+        """The instant before which raw readings have been dropped; far in the past where none were."""
+
+    def prune(
+        self, before: int, keep: Mapping[MeterKey, Sequence[int]], cuts: Mapping[MeterKey, int] | None = None
+    ) -> int:
         """Drops raw readings older than ``before`` but for the nearest before and after each instant in ``keep``.
 
+        ``cuts`` names meters whose readings are dropped from an earlier instant back only.
         Interval values, events and rejects stay. Later commits older than ``before`` are rejected as ``clock.past``.
         Returns how many readings were dropped.
         """

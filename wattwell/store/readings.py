@@ -138,11 +138,19 @@ class ReadingTable(Ledgers):
         found = self.rows("SELECT min(t) FROM readings WHERE series IN (SELECT s FROM wanted)", wanted={"s": numbers})
         return None if found[0][0] is None else int(found[0][0])
 
-    def prune(self, before: int, keep: Mapping[MeterKey, Sequence[int]]) -> int:
+    def pruned(self) -> int:
+        """The instant before which raw readings have been dropped."""
+        return self._pruned
+
+    def prune(
+        self, before: int, keep: Mapping[MeterKey, Sequence[int]], cuts: Mapping[MeterKey, int] | None = None
+    ) -> int:
         """Drops raw readings older than ``before`` but for those nearest to the instants in ``keep``."""
         pairs = [(self._ids[key], at) for key, instants in keep.items() if key in self._ids for at in instants]
+        earlier = [(self._ids[key], at) for key, at in (cuts or {}).items() if key in self._ids]
         with self.transaction() as con:
-            con.register("instants", {"s": np.array([s for s, _ in pairs], dtype=np.int64), "t": _times(pairs)})
+            con.register("instants", _pair_columns(pairs))
+            con.register("cuts", _pair_columns(earlier))
             con.execute(
                 "CREATE OR REPLACE TEMP TABLE kept AS"
                 " WITH good AS (SELECT series, t FROM readings WHERE value IS NOT NULL)"
@@ -151,7 +159,8 @@ class ReadingTable(Ledgers):
             )
             count = con.execute(
                 "DELETE FROM readings WHERE t < ? AND NOT EXISTS"
-                " (SELECT 1 FROM kept WHERE kept.s = readings.series AND kept.t = readings.t)",
+                " (SELECT 1 FROM kept WHERE kept.s = readings.series AND kept.t = readings.t) AND NOT EXISTS"
+                " (SELECT 1 FROM cuts WHERE cuts.s = readings.series AND readings.t >= cuts.t)",
                 [before],
             ).fetchone()
             con.execute("DELETE FROM pruned")
@@ -165,5 +174,8 @@ class ReadingTable(Ledgers):
         return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _times(pairs: Sequence[tuple[int, int]]) -> Int64:
-    return np.array([at for _, at in pairs], dtype=np.int64)
+def _pair_columns(pairs: Sequence[tuple[int, int]]) -> dict[str, Int64]:
+    return {
+        "s": np.array([number for number, _ in pairs], dtype=np.int64),
+        "t": np.array([at for _, at in pairs], dtype=np.int64),
+    }
