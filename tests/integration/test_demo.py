@@ -48,7 +48,7 @@ class Demo:
         wait_until(
             lambda: "Ctrl-C ends the demo" in self.said or self.process.poll() is not None, "the site is live", 40
         )
-        found = re.search(r"Page +(http://\S+)/$", self.said, re.MULTILINE)
+        found = re.search(r"Page +(http://\S+)/\?window=1h&range=6h$", self.said, re.MULTILINE)
         assert found is not None, self.said
         return found[1]
 

@@ -34,7 +34,7 @@ _SPEED = 60
 _PATIENCE = 2.0
 """Seconds that the simulated site may take to leave its broker."""
 _HISTORY = 14 * DAY
-_LEAD = 6 * HOUR
+_LEAD = 2 * HOUR
 """How long ago the live part begins."""
 _HEALTHY = 25 * MINUTE
 """Simulated time until the fault begins: 25 seconds."""
@@ -137,7 +137,7 @@ def _explain(url: str, broker: int, speed: int) -> None:
         f"""
 The site is live, {speed} times as fast as real time.
 
-  Page     {url}/
+  Page     {url}/?window=1h&range=6h
   Metrics  {url}/metrics
   API      {url}/docs
   Broker   mqtt://127.0.0.1:{broker} (listen in: mosquitto_sub -h 127.0.0.1 -p {broker} -t 'wattwell/#')
