@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.running import GRID, RULE, Site, two_meters
+from tests.running import GRID, RULE, STEP, Site, two_meters
 from tests.support import T0
 from wattwell.intervals import HOUR, MINUTE
 from wattwell.store.duckdb import DuckdbStore
@@ -61,6 +61,19 @@ def test_a_step_fires_after_its_hold_and_resolves_below_the_clear_line(make: Mak
     site.live(11)
     assert site.alerts() == [("PueHigh", "inactive", 7.0, 9.75)]
     assert site.told() == [("PueHigh", "firing", 7.0), ("PueHigh", "resolved", 9.75)]
+
+
+def test_a_rule_on_a_slow_meter_holds_up_no_other(tmp_path: Path) -> None:
+    """A water meter that is read once a day delays what is said of water, not the PUE."""
+    slow = {"id": "water", "role": "water_input", "quantity": "water", "accumulation": "register", "max_rate": 9}
+    wue = {"name": "WueHigh", "kpi": "wue", "window": "1h", "above": 1.0}
+    meters = [{"id": "grid", "role": "utility_import", **STEP}, {"id": "it", "role": "it_ups", **STEP}]
+    config = two_meters(tmp_path, RULE, wue, meters=[*meters, slow | {"period": "24h"}])
+    site = Site(config=config, store=DuckdbStore(Path("memory"), duckdb.connect()), pue=step_up)
+    site.live(11)
+    assert ("PueHigh", "inactive", 7.0, 9.75) in site.alerts()
+    assert ("PueHigh", "firing", 7.0) in site.told()
+    site.store.close()
 
 
 def test_what_was_pending_starts_anew_after_a_break(make: Make) -> None:

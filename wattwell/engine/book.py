@@ -100,7 +100,11 @@ class KpiBook:
         return evaluate(book.site, made, window, sums, book.available, self._rules)
 
     def live_edge(self, site: str, kpi: str, now: int) -> int:
-        """The last grid edge not after now less the longest ``period`` of the meters that a KPI needs.
+        """The last grid edge not after now less the longest period of the meters that a KPI needs."""
+        return floor_to(now - self.longest_period(site, kpi, now), self._grid)
+
+    def longest_period(self, site: str, kpi: str, now: int) -> int:
+        """The longest ``period`` of the meters that a KPI needs, microseconds.
 
         A meter counts from its ``from`` until one period, in which its last readings still come, after its ``until``.
         """
@@ -108,7 +112,7 @@ class KpiBook:
         chosen = {meter for name in made.quantities(book.available) for meter in book.available.get(name, ())}
         real = {book.site.meters[member] for meter in chosen for member in members(book.site, meter)}
         serving = [m.period for m in real if m.in_service.start <= now < m.in_service.end + m.period]
-        return floor_to(now - max(serving, default=0), self._grid)
+        return max(serving, default=0)
 
     def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
         """The site's quantities on the grid intervals in ``[start, end)``."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from alerts import outbox
 from alerts.board import Board, advance, documents_of, load, needed, open_notifications
@@ -19,7 +20,7 @@ from alerts.notify import Notifier
 from analytics.evaluate import Window
 from wattwell.engine.book import KpiBook
 from wattwell.engine.spans import ROLLING
-from wattwell.intervals import Interval
+from wattwell.intervals import Interval, ceil_to, floor_to
 from wattwell.model import AlertRule
 from wattwell.store.protocol import ReadingStore
 
@@ -75,12 +76,19 @@ class AlertWatch:
         if not pairs or extent is None:
             return []
         grid, now = self._grid, self._data_time(site, now)
-        live = min(self._book.live_edge(site, kpi, now) for kpi, _ in pairs)
+        periods = {pair: self._book.longest_period(site, pair[0], now) for pair in pairs}
+        fastest = min(periods.values())
+        # A rule whose meters report less often looks back by so much, and holds up no other rule of the site.
+        lags = {pair: ceil_to(period - fastest, grid) for pair, period in periods.items()}
         stepped = self.board.site(site).at
         told: list[Notification] = []
-        for edge in range((extent[0] if stepped is None else stepped) + grid, live + 1, grid):
-            samples = {pair: self._sample(site, *pair, edge) for pair in pairs}
-            warming = {pair for pair in pairs if samples[pair].value is None and edge - ROLLING[pair[1]] < extent[0]}
+        for edge in range((extent[0] if stepped is None else stepped) + grid, floor_to(now - fastest, grid) + 1, grid):
+            samples = {pair: self._sample(site, *pair, edge, lags[pair]) for pair in pairs}
+            warming = {
+                pair
+                for pair in pairs
+                if samples[pair].value is None and edge - lags[pair] - ROLLING[pair[1]] < extent[0]
+            }
             self.board, turned = advance(self.board, self._rules, site, edge, samples, warming)
             told += turned
         return told
@@ -91,9 +99,10 @@ class AlertWatch:
             return now
         return min(now, max((at for key, at in self._store.last_readings().items() if key[0] == site), default=now))
 
-    def _sample(self, site: str, kpi: str, window: str, edge: int) -> Sample:
-        span = Window(name=window, interval=Interval(edge - ROLLING[window], edge))
-        return sample_of(self._book.value(site, kpi, span))
+    def _sample(self, site: str, kpi: str, window: str, edge: int, lag: int) -> Sample:
+        """What is known at an edge: the window that ends there, or by ``lag`` before it."""
+        span = Window(name=window, interval=Interval(edge - lag - ROLLING[window], edge - lag))
+        return replace(sample_of(self._book.value(site, kpi, span)), at=edge)
 
     def deliver(self, now: int) -> None:
         """Tells whom it may concern, and notes what was taken."""
