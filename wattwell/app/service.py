@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 ROLES = ("collector", "analytics", "alerts", "web")
 _TICK = 0.25
 """Seconds between two looks at whether the figures are due."""
+_GRACE = SECOND // 2
+"""How long after a live edge the figures are made."""
 _REST = 4
 """Late data waits this many times as long as the last analysis took; a live edge does not wait."""
 
@@ -109,7 +111,9 @@ class Service:
         while not self._stop.is_set():
             edges = self._edges()
             began = time.monotonic()
-            late = self._store.earliest < max(edges.values(), default=0) and began >= rested
+            # A reading within a period after an edge still says something about the interval that ends there.
+            seen = max((edge + period for period, edge in edges.items()), default=0)
+            late = self._store.earliest < seen and began >= rested
             if edges != shown or late:
                 if self._guard(self._show):
                     shown = edges
@@ -120,8 +124,11 @@ class Service:
             self._stop.wait(_TICK)
 
     def _edges(self) -> Mapping[int, int]:
-        """The live edge by period of the meters: it moves on when the readings of an interval must have come."""
-        now, grid = self._now(), self._config.grid
+        """The live edge by period of the meters: it moves on when the readings of an interval must have come.
+
+        A moment's grace lets those pass that are on their way, so that the first figure shown is complete.
+        """
+        now, grid = self._now() - _GRACE, self._config.grid
         periods = {m.period for site in self._config.sites.values() for m in site.meters.values()}
         return {period: floor_to(now - period, grid) for period in sorted(periods)}
 
