@@ -1,6 +1,6 @@
 """Roles of meters: which quantities they may have, and which KPI side they count on.
 
-One place for the words of INTERFACE (Roles), so that the configuration, the analysis and the page agree on what
+One place for the words of README (Roles), so that the configuration, the analysis and the page agree on what
 belongs to E_DC, E_IT, cooling or water. Pure data and two small functions; it knows nothing of files or stores.
 """
 

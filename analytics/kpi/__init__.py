@@ -1,4 +1,4 @@
-"""Key performance indicators, one topic a file; METRICS in the README lists formulas and sources."""
+"""Key performance indicators, one topic a file; docs/METRICS.md lists formulas and sources."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-dev-shm-usage",  # a container's /dev/shm may be small or absent
     "--enable-logging=stderr",
     "--virtual-time-budget=4000",
     "--dump-dom",

@@ -13,7 +13,7 @@ from wattwell.errors import ConfigError
 from wattwell.roles import COOLING_ROLES, ROLES, SENSOR_ROLES, energy_dc_terms, kpi_sides
 from wattwell.units import QuantityKind
 
-INTERFACE_ROLES = """
+README_ROLES = """
 utility_import generator onsite_renewable fuel cooling_import grid_export heat_reuse
 it_ups it_pdu it_equipment transformer ups_input pdu_input chiller crah crac ahu fan pump cooling_tower
 dry_cooler evaporative_cooler humidifier cooling_other lighting other water_input water_potable water_reclaimed
@@ -142,7 +142,7 @@ def test_endless_formulas_end() -> None:
 
 
 def test_every_role_of_the_interface_is_known() -> None:
-    assert set(ROLES) == set(INTERFACE_ROLES.split())
+    assert set(ROLES) == set(README_ROLES.split())
     assert set(SENSOR_ROLES) <= set(ROLES)
     assert all(ROLES[role] == {QuantityKind.ENERGY, QuantityKind.POWER} for role in COOLING_ROLES)
 

@@ -1,4 +1,4 @@
-"""Alert rules stepped by the engine in data time (INTERFACE, Alerts)."""
+"""Alert rules stepped by the engine in data time (README, Alerts)."""
 
 from __future__ import annotations
 

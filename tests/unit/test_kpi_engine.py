@@ -1,4 +1,4 @@
-"""A whole engine over a configuration and a store: documents as INTERFACE has them, and figures that are right."""
+"""A whole engine over a configuration and a store: documents as README has them, and figures that are right."""
 
 from __future__ import annotations
 

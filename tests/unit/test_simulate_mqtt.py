@@ -1,7 +1,6 @@
 """The simulator against a real broker: what it publishes arrives, and a broker that refuses is one clear error."""
 
 import json
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,12 +15,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from collector.simulate import Simulator, SiteSpec, simulate
 from collector.simulate.publish import Broker, Connection
+from tests.servers import program
 from wattwell.errors import ServiceUnavailable
 from wattwell.intervals import MINUTE, parse_iso
 
 START = parse_iso("2026-01-05T00:00Z")
-MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/sbin")
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
 
 def wait_for(happened: object, what: str) -> None:
@@ -50,8 +48,9 @@ def broker(folder: Path, *lines: str, port: int | None = None) -> Iterator[int]:
     port = free_port() if port is None else port
     settings = folder / "mosquitto.conf"
     settings.write_text("\n".join([f"listener {port} 127.0.0.1", "user root", *lines]) + "\n")
-    assert MOSQUITTO is not None
-    process = subprocess.Popen([MOSQUITTO, "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [program("mosquitto"), "-c", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_for(lambda: listening(port), "mosquitto does not start")
         yield port

@@ -1,4 +1,4 @@
-"""What people write for times and windows (INTERFACE, Command line; METRICS, Windows)."""
+"""What people write for times and windows (README, Command line; METRICS, Windows)."""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ def _check(args: Namespace) -> int:
     meters = sum(len(site.meters) for site in config.sites.values())
     for note in config.notes:
         print(f"note: {note}", file=sys.stderr)
-    print(f"{args.config}: no fault; {len(config.sites)} sites, {meters} meters, {len(config.rules)} alert rules")
+    counts = (("site", len(config.sites)), ("meter", meters), ("alert rule", len(config.rules)))
+    print(f"{args.config}: no fault; " + ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Meters: what must hold for each one by itself, and building the checked ones (METERING, INTERFACE)."""
+"""Meters: what must hold for each one by itself, and building the checked ones (METERING, README)."""
 
 from __future__ import annotations
 

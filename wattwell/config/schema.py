@@ -1,4 +1,4 @@
-"""The raw shape of the configuration: keys and kinds of values, key by key (INTERFACE, Configuration).
+"""The raw shape of the configuration: keys and kinds of values, key by key (README, Configuration).
 
 Every field of the larger parts may be None: a part with faults is read as far as it is right, so that the checks
 across parts still run and all faults come at once. ``required`` names the keys that must be there.

@@ -1,4 +1,4 @@
-"""Results as the JSON objects of INTERFACE: times UTC with Z, null where unknown."""
+"""Results as the JSON objects of README: times UTC with Z, null where unknown."""
 
 from __future__ import annotations
 

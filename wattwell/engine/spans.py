@@ -1,4 +1,4 @@
-"""What people write for times and windows, as spans on the grid (INTERFACE, Command line)."""
+"""What people write for times and windows, as spans on the grid (README, Command line)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Prometheus exporter: one ``Snapshot`` becomes the text of ``/metrics``, in the names of INTERFACE.md.
+"""The Prometheus exporter: one ``Snapshot`` becomes the text of ``/metrics``, in the names of README.md.
 
 A KPI without a value exports no sample, so that a gap in a graph is a gap and never a zero. Samples are sorted: the
 same snapshot is the same bytes. Every exporter has its own registry.
