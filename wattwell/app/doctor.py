@@ -33,7 +33,11 @@ def examine(path: Path) -> list[Document]:
         config = load(path)
     except ConfigError as error:
         return [*found, *(_finding("configuration", "failed", _where(f), f.remedy) for f in error.faults)]
-    found.append(_finding("configuration", "ok", f"{path}: {len(config.sites)} sites", None))
+    found.append(
+        _finding(
+            "configuration", "ok", f"{path}: {len(config.sites)} site{'' if len(config.sites) == 1 else 's'}", None
+        )
+    )
     found += [_finding("configuration", "warning", note, None) for note in config.notes]
     found.append(_disk(config))
     found += _store(config)
