@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -347,10 +346,3 @@ class AlertRule:
     """Empty: every site."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-
-
-def as_json(value: Any) -> Any:
-    """A number as JSON may hold it: NaN and infinities become null."""
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -25,9 +25,9 @@ from tests.storing import (
     update,
 )
 from tests.support import T0, readings_of
-from wattwell.intervals import DAY, HOUR, MINUTE, SECOND
+from wattwell.intervals import DAY, MINUTE, SECOND
 from wattwell.model import Correction, Reject
-from wattwell.store.protocol import Dirty, ReadingStore
+from wattwell.store.protocol import ReadingStore
 
 
 def test_some_store_is_tried() -> None:
@@ -143,15 +143,6 @@ def test_spans_more_than_a_day_apart_stay_apart(store: ReadingStore) -> None:
     put(store, (A, 0, 1.0), (A, day, 2.0), (A, 3 * day, 3.0))
     put(store, (A, 30, 1.5))
     assert spans(store) == [(A, 0, day), (A, 3 * day, 3 * day)]
-
-
-def test_touch(store: ReadingStore) -> None:
-    store.touch([Dirty(A, T0, T0 + HOUR), Dirty(B, T0 + HOUR, T0 + HOUR)])
-    seen = store.dirty()
-    assert spans(store) == [(A, 0, 60), (B, 60, 60)]
-    store.touch([Dirty(B, T0, T0)])
-    store.clear(seen.token)
-    assert spans(store) == [(B, 0, 0)]
 
 
 def test_forget_drops_analyses_and_marks_all_readings_dirty(store: ReadingStore) -> None:
@@ -296,11 +287,6 @@ def store_token(state: Sequence[object]) -> int:
     found = state[3]
     token: int = found.token  # type: ignore[attr-defined] # the DirtySet of everything()
     return token
-
-
-def test_an_open_store_has_a_size(store: ReadingStore) -> None:
-    size = store.size_bytes()
-    assert size is None or size > 0
 
 
 def test_readers_see_whole_commits_while_another_thread_writes(store: ReadingStore) -> None:

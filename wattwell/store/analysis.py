@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -41,17 +41,6 @@ class AnalysisTable(Ledgers):
             else:
                 spans.append(Dirty(key, low, high))
         return DirtySet(max((token for *_, token in rows), default=0), tuple(spans))
-
-    def touch(self, dirty: Iterable[Dirty]) -> None:
-        """Marks spans as dirty."""
-        with self.transaction() as con:
-            self._touch(con, dirty)
-
-    def _touch(self, con: duckdb.DuckDBPyConnection, dirty: Iterable[Dirty]) -> None:
-        spans, token = list(dirty), self.next_token()
-        numbers = self.assign(con, [span.key for span in spans]).tolist()
-        for number, span in zip(numbers, spans, strict=True):
-            con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [token, number, span.low, span.high])
 
     def clear(self, token: int) -> None:
         """Clears the dirt of this token and of older ones."""

@@ -7,7 +7,7 @@ loses nothing of it; when it raises :class:`~wattwell.errors.StoreError`, nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -110,9 +110,6 @@ class ReadingStore(Protocol):
     def dirty(self) -> DirtySet:
         """What the analysis has not seen yet: spans of one meter that lie more than a day apart stay apart."""
 
-    def touch(self, dirty: Iterable[Dirty]) -> None:
-        """Marks spans as dirty, durably: after a correction or a changed configuration."""
-
     def checkpoints(self, keys: Sequence[MeterKey], since: int) -> Mapping[MeterKey, tuple[Checkpoint, ...]]:
         """Stored checkpoints of each meter whose edge is not before ``since``, ascending."""
 
@@ -167,9 +164,6 @@ class ReadingStore(Protocol):
         Interval values, events and rejects stay. Later commits older than ``before`` are rejected as ``clock.past``.
         Returns how many readings were dropped.
         """
-
-    def size_bytes(self) -> int | None:
-        """Bytes on disk of an embedded store."""
 
     def close(self) -> None:
         """Releases the store; a second call does nothing."""

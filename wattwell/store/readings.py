@@ -168,11 +168,6 @@ class ReadingTable(Ledgers):
         self._pruned = max(self._pruned, before)
         return int(count[0]) if count else 0
 
-    def size_bytes(self) -> int | None:
-        """Bytes on disk, the write-ahead log included."""
-        files = (self.path, self.path.with_name(self.path.name + ".wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
-
 
 def _pair_columns(pairs: Sequence[tuple[int, int]]) -> dict[str, Int64]:
     return {
