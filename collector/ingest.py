@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from collector.decoders import Message, decode
+from collector.decoders import decode
+from collector.dialects.base import Message
 from collector.normalise import MeterTable, Normalised, normalise
 from collector.points import PointsBuilder
 from collector.scalars import clean, shown

@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from collector import connection
 from collector.buffer import Buffer
-from collector.decoders import Message
+from collector.dialects.base import Message
 from collector.ingest import Ingestor
 from collector.scalars import SHOWN
 from wattwell.config.settings import MqttSettings

@@ -9,6 +9,7 @@ the same data give the same readings whichever way they arrive. The first rule t
 ``retained``          the broker kept the message from an unknown time ago and the device sent no time
 ``clock.future``      device time more than 5 minutes after arrival
 ``clock.past``        before 2000-01-01, or (live) older than the late limit
+``quality.bad``         the device itself says that the value is not good
 ``value.type``        no number
 ``unit.wrong``        the unit sent beside the value does not measure the meter's quantity
 ``value.sentinel``    NaN, an infinity, or one of the meter's sentinels, as sent: before unit and multiplier
@@ -16,7 +17,7 @@ the same data give the same readings whichever way they arrive. The first rule t
 ====================  =================================================================================
 
 ``retained`` holds for states as for amounts: the time of such a message is unknown, and a figure at a wrong time is
-a wrong figure. A point rejected for its value (the last four) has a known time, so it also yields a row with the
+a wrong figure. A point rejected for its value (the last five) has a known time, so it also yields a row with the
 value NaN: the amount since the reading before it was not received, and the next delta does not reach back beyond it.
 """
 
@@ -29,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.points import UNKNOWN, Points
-from collector.scalars import ABSENT, DEVICE, NOT_A_NUMBER, TOO_LARGE, UNREADABLE, clean, shown
+from collector.scalars import ABSENT, BAD_QUALITY, DEVICE, NOT_A_NUMBER, TOO_LARGE, UNREADABLE, clean, shown
 from wattwell.intervals import FIRST_INSTANT, MINUTE
 from wattwell.model import Accumulation, Bool, Float64, Int64, Meter, MeterKey, Readings, Reject, Site
 from wattwell.units import CANONICAL, QuantityKind, convert, is_unit_of
@@ -44,13 +45,14 @@ _REASONS = (
     "retained",
     "clock.future",
     "clock.past",
+    "quality.bad",
     "value.type",
     "unit.wrong",
     "value.sentinel",
     "value.range",
 )
 _CODE = {reason: code for code, reason in enumerate(_REASONS)}
-_FIRST_VALUE_REASON = _CODE["value.type"]
+_FIRST_VALUE_REASON = _CODE["quality.bad"]
 _RATES = (QuantityKind.POWER, QuantityKind.FLOW)
 
 
@@ -170,6 +172,7 @@ def _judge_times(points: Points, at: Int64, late: int | None) -> NDArray[np.int8
 
 def _judge_values(points: Points, table: MeterTable, at: Int64, reason: NDArray[np.int8]) -> Float64:
     """Marks values that are refused and gives all of them in the meters' units, NaN where refused."""
+    _mark(reason, points.form == BAD_QUALITY, "quality.bad")
     _mark(reason, points.form == NOT_A_NUMBER, "value.type")
     _mark(reason, _wrong_units(points, table), "unit.wrong")
     _mark(reason, (points.form != TOO_LARGE) & _is_sentinel(points, table), "value.sentinel")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.scalars import number_of
+from collector.scalars import BAD_QUALITY, number_of
 from wattwell.model import Bool, Float64, Int64
 
 UNKNOWN = -1
@@ -32,7 +33,7 @@ class Points:
     value: Float64
     """The number as sent."""
     form: NDArray[np.int8]
-    """NUMBER, NOT_A_NUMBER or TOO_LARGE."""
+    """NUMBER, NOT_A_NUMBER, TOO_LARGE or BAD_QUALITY."""
     unit: Int64
     """Position in ``units``; 0 where no unit was sent."""
     units: tuple[str, ...]
@@ -80,6 +81,11 @@ class PointsBuilder:
         self._form.append(form)
         self._raw.append(raw)
         self._unit.append(self._unit_code(unit) if unit else 0)
+
+    def add_bad(self, meter: int, time: tuple[int, int], raw: object) -> None:
+        """Adds a point of which its device says that the value is not good."""
+        self.add(meter, time, raw)
+        self._value[-1], self._form[-1] = math.nan, BAD_QUALITY
 
     def add_unknown(self, site: str | None, name: str, time: tuple[int, int], raw: object) -> None:
         """Adds a point that is no meter of the site."""

@@ -24,6 +24,8 @@ NOT_A_NUMBER: Final = 1
 """Form of a value: text, a boolean, null, an object, or nothing at all."""
 TOO_LARGE: Final = 2
 """Form of a value: a finite number that no double holds."""
+BAD_QUALITY: Final = 3
+"""Form of a value: whatever it is, its own device says that it is not good."""
 
 DEVICE: Final = 0
 """State of a time: sent by the device."""

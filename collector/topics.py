@@ -29,6 +29,8 @@ class Binding:
     decoder: str
     value: tuple[str, ...]
     """Path of the value, cut at its dots."""
+    selector: str
+    """``value`` as written, for dialects that select in another way."""
     time: tuple[str, ...] | None
     time_unit: str
     unit: tuple[str, ...] | None
@@ -80,6 +82,7 @@ class Router:
             name=meter.id,
             decoder=source.decoder,
             value=_path(source.value),
+            selector=source.value,
             time=None if source.time is None else _path(source.time),
             time_unit=source.time_unit,
             unit=None if source.unit is None else _path(source.unit),

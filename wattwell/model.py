@@ -50,11 +50,11 @@ class Source:
     topic: str
     """MQTT topic filter; ``+`` and ``#`` are allowed."""
     decoder: str = "json"
-    """``json`` or ``plain``."""
+    """The dialect of the messages (:mod:`wattwell.config.dialects`)."""
     value: str = "value"
-    """Path of the value in the document: keys and list positions joined by dots."""
+    """What names the value in a message: in most dialects a path, keys and list positions joined by dots."""
     time: str | None = "time"
-    """Path of the device time, or None where the device sends none."""
+    """Path of the device time where the dialect has paths; None where the device sends none or it does not count."""
     time_unit: str = "s"
     """Unit of a numeric time: s, ms, us or ns."""
     unit: str | None = "unit"
@@ -210,6 +210,7 @@ REASONS = (
     "time.invalid",
     "clock.future",
     "clock.past",
+    "quality.bad",
     "value.type",
     "unit.wrong",
     "value.sentinel",
@@ -218,7 +219,11 @@ REASONS = (
     "retained",
     "payload.invalid",
 )
-"""Why a reading is rejected, in the order in which the rules are tried; payload.invalid: a message no decoder reads."""
+"""Why a reading is rejected, in the order in which the rules are tried.
+
+Beyond METERING's: quality.bad, the device itself says that the value is not good; payload.invalid, a message that no
+decoder reads.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

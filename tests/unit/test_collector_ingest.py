@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from collector.buffer import Buffer
-from collector.decoders import Message
+from collector.dialects.base import Message
 from collector.ingest import UNMAPPED_STATE, UNMAPPED_TOPICS, Ingestor, read_unmapped
 from tests.collecting import NOW, MemoryStore, config, message, meter, site
 from wattwell.errors import StoreError

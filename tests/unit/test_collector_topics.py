@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from collector.decoders import Message, find
+from collector.dialects.base import Message
+from collector.dialects.plain import find
 from collector.normalise import MeterTable
 from collector.scalars import MISSING, time_of
 from collector.topics import Router, covers

@@ -8,13 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from wattwell.config.dialects import check_source, source_of
 from wattwell.config.document import flow_value
 from wattwell.config.files import read_table
 from wattwell.config.places import Faults, Place
 from wattwell.config.reading import keys_of, read
 from wattwell.config.schema import TEXT_COLUMNS, RawDated, RawMeter, RawSource
 from wattwell.intervals import MINUTE, SECOND, Interval, day_start
-from wattwell.model import Accumulation, Interpolation, Meter, Source
+from wattwell.model import Accumulation, Interpolation, Meter
 from wattwell.roles import ENERGY_KINDS, ROLES, WEIGHTED_ROLES
 from wattwell.units import AMOUNT_OF, CANONICAL, QuantityKind, is_unit_of, units_of
 
@@ -87,7 +88,8 @@ def check_meter(entry: Entry, faults: Faults, notes: list[str]) -> None:
         _check_accumulation(entry, faults)
         _check_dial(entry, faults)
         _check_times(entry, faults, notes)
-        _check_source(entry, faults)
+        if entry.raw.source is not None:
+            check_source(entry.raw.source, entry.place / "source", faults)
     _check_role(entry, faults)
     _check_dates(entry, faults)
 
@@ -173,37 +175,11 @@ def _check_times(entry: Entry, faults: Faults, notes: list[str]) -> None:
                 faults.add(entry.place / key / index / "from", "this date stands twice; keep one of them", str(day))
 
 
-def _check_source(entry: Entry, faults: Faults) -> None:
-    source = entry.raw.source
-    if source is None or source.decoder != "plain":
-        return
-    for key in ("value", "time", "unit", "time_unit"):
-        value = getattr(source, key)
-        if value is not None:
-            remedy = "the plain decoder reads a bare number and has no paths; leave it out or use `decoder: json`"
-            faults.add(entry.place / "source" / key, remedy, value)
-
-
 def _check_dates(entry: Entry, faults: Faults) -> None:
     raw = entry.raw
     if raw.since is not None and raw.until is not None and raw.since >= raw.until:
         remedy = f"until is the first day out of service and must lie after from ({raw.since})"
         faults.add(entry.place / "until", remedy, str(raw.until))
-
-
-def source_of(raw: RawSource) -> Source:
-    """Where readings come from; ``time: null`` and ``unit: null`` say that the device sends none."""
-    if raw.decoder == "plain":
-        return Source(topic=raw.topic, decoder="plain", time=None, unit=None)
-    given = raw.model_fields_set
-    return Source(
-        topic=raw.topic,
-        decoder=raw.decoder or "json",
-        value=raw.value or "value",
-        time=raw.time if "time" in given else "time",
-        time_unit=raw.time_unit or "s",
-        unit=raw.unit if "unit" in given else "unit",
-    )
 
 
 def _at(steps: Sequence[tuple[int, float]], instant: int) -> float:

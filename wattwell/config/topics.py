@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from wattwell.config.meters import source_of
+from wattwell.config.dialects import source_of
 from wattwell.config.places import Faults, Place
 from wattwell.config.sites import Draft
 

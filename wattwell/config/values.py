@@ -201,10 +201,17 @@ def _subscription(value: Any) -> str:
     return text
 
 
+def path_fault(text: str) -> str | None:
+    """What is wrong with a path into a document, or None."""
+    if all(text.split(".")):
+        return None
+    return "write keys and list positions joined by single dots, as in energy.import_total"
+
+
 def _value_path(value: Any) -> str | None:
     text = _text(value)
-    if text is not None and any(not step for step in text.split(".")):
-        raise ValueError("write keys and list positions joined by single dots, as in energy.import_total")
+    if text is not None and (fault := path_fault(text)):
+        raise ValueError(fault)
     return text
 
 
