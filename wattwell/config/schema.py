@@ -143,7 +143,7 @@ class RawTargets(Raw):
 class RawSource(Raw):
     topic: Topic
     decoder: Annotated[str, values.one_of("decoder", DECODERS, LATER_DECODERS)] | None = None
-    value: ValuePath | None = None
+    value: Text | None = None
     time: ValuePath | None = None
     time_unit: Annotated[str, values.one_of("time unit", ("s", "ms", "us", "ns"))] | None = None
     unit: ValuePath | None = None
