@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/runtime.stamp
 DEV := $(VENV)/dev.stamp
 
-.PHONY: test lint servers demo figures bench clean
+.PHONY: test lint servers demo figures bench torture clean
 
 test: lint servers ## everything that must hold: lint, types, import contracts, tests
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
@@ -31,6 +31,9 @@ bench: $(DEV) servers ## measurements; each prints JSON
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/soak.py
+
+torture: $(DEV) servers ## kill the service again and again, count what is stored: SEED=1 KILLS=100 STORE=duckdb|victoriametrics
+	$(BIN)/python -m tests.torture --seed $(or $(SEED),1) --kills $(or $(KILLS),100) --store $(or $(STORE),duckdb)
 
 clean: ## what the targets above have made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

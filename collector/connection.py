@@ -26,6 +26,8 @@ RECEIVE_MAXIMUM = 1000
 _PACKET_LIMIT = 16
 """Times max_payload: what the broker may send at all, so that one message cannot exhaust the memory."""
 _NEW_SUBSCRIPTION_ONLY = 1
+_NOT_YET_VALID, _EXPIRED = 9, 10
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED (OpenSSL, X509_verify_cert)."""
 
 
 def is_v5(settings: MqttSettings) -> bool:
@@ -141,7 +143,9 @@ def explain_loss(settings: MqttSettings, reason: ReasonCode, *, answered: bool, 
     why = "" if str(reason) == "Unspecified error" else f" ({reason})"
     taken = f"another client uses the name {settings.client_id}; give each its own mqtt.client_id"
     if not answered:
-        return f"{broker} closed the connection without an answer{why}; check mqtt.url and mqtt.version."
+        ours = settings.tls is not None and settings.tls.cert_file is not None
+        also = ", and that mqtt.tls.cert_file has not expired" if ours else ""
+        return f"{broker} closed the connection without an answer{why}; check mqtt.url and mqtt.version{also}."
     if str(reason) == "Session taken over":
         return f"{broker} closed the connection{why}: {taken}."
     hint = f" If this repeats, {taken}." if soon else ""
@@ -151,6 +155,11 @@ def explain_loss(settings: MqttSettings, reason: ReasonCode, *, answered: bool, 
 def explain_error(settings: MqttSettings, error: Exception) -> str:
     """Why no connection came about, with the remedy."""
     broker = f"MQTT broker {settings.host}:{settings.port}"
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in (_NOT_YET_VALID, _EXPIRED):
+        return (
+            f"The certificate of {broker} is out of date ({error.verify_message}); renew it, or set this machine's "
+            "clock. What devices publish meanwhile waits at the broker."
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The certificate of {broker} is not trusted ({error.verify_message}); set mqtt.tls.ca_file."
     if isinstance(error, ssl.SSLError):

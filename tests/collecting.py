@@ -147,6 +147,13 @@ class MemoryStore:
         added = len(self.readings) - before
         return Committed(added=added, repeated=len(readings) - added, rejects=tuple(rejects))
 
+    def last_readings(self) -> Mapping[MeterKey, int]:
+        """Time of the latest reading of each meter."""
+        found: dict[MeterKey, int] = {}
+        for key, at in self.readings:
+            found[key] = max(at, found.get(key, at))
+        return found
+
     def load_state(self, name: str) -> str | None:
         """A named document."""
         return self.states.get(name)

@@ -98,3 +98,59 @@ def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
         yield broker
     finally:
         broker.stop()
+
+
+@dataclass
+class VictoriaMetrics:
+    """A victoria-metrics server of one test, whose data outlive it."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    options: Sequence[str] = ("-dedup.minScrapeInterval=1ms", "-retentionPeriod=100y")
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts the server and waits until it accepts connections."""
+        command = [
+            program("victoria-metrics"),
+            f"-storageDataPath={self.folder / 'victoria-metrics'}",
+            f"-httpListenAddr=127.0.0.1:{self.port}",
+            "-memory.allowedBytes=64MB",
+            *self.options,
+        ]
+        with (self.folder / "victoria-metrics.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        where = f"{self.folder}/victoria-metrics.log"
+        wait_until(lambda: answers(self.port), f"victoria-metrics answers on port {self.port}: {where}")
+
+    def stop(self) -> None:
+        """Ends the server as a service manager would."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+            self.process = None
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would: what it had not written to disk is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(timeout=10)
+            self.process = None
+
+
+@contextmanager
+def victoria_metrics(folder: Path, *options: str) -> Iterator[VictoriaMetrics]:
+    """A running victoria-metrics; by default it removes repeated samples."""
+    program("victoria-metrics")
+    folder.mkdir(parents=True, exist_ok=True)
+    server = VictoriaMetrics(folder, options=options) if options else VictoriaMetrics(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

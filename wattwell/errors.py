@@ -50,5 +50,13 @@ class StoreFull(StoreError):
     """The disk below the store is full, or may not grow; what was committed before is safe."""
 
 
+class RemoteStoreError(WattwellError):
+    """The remote store cannot be reached or refuses; what it should hold waits in the spool."""
+
+
+class ClockError(WattwellError):
+    """The machine's clock has gone back; readings wait until it is set."""
+
+
 class ServiceUnavailable(WattwellError):
     """The running service that holds the store does not answer."""
