@@ -35,8 +35,11 @@ def is_v5(settings: MqttSettings) -> bool:
     return settings.version == "5"
 
 
-def make_client(settings: MqttSettings) -> Client:
-    """A client that is not connected yet; OSError where the password or a certificate file cannot be read."""
+def make_client(settings: MqttSettings, *, lasting: bool = True) -> Client:
+    """A client that is not connected yet; OSError where the password or a certificate file cannot be read.
+
+    ``lasting`` says for MQTT 3.1.1 whether the broker keeps its session; for MQTT 5 ``session_expiry`` does.
+    """
     if is_v5(settings):
         client = Client(
             CallbackAPIVersion.VERSION2,
@@ -50,7 +53,7 @@ def make_client(settings: MqttSettings) -> Client:
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             protocol=MQTTProtocolVersion.MQTTv311,
-            clean_session=False,
+            clean_session=not lasting,
             reconnect_on_failure=False,
             manual_ack=True,
         )

@@ -8,16 +8,18 @@ import json
 import shutil
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.collecting import mqtt_settings
 from tests.commands import CONFIG, called, dials, service, write_wide
 from tests.servers import Mosquitto, mosquitto
 from tests.support import readings_of
-from wattwell.app import doctor
+from wattwell.app import broker_check, doctor
 from wattwell.app.access import open_engine
 from wattwell.config import load
 from wattwell.engine.queries import Document
@@ -149,7 +151,12 @@ def with_broker(port: int, more: str = "") -> None:
 def test_broker(folder: Path, broker: Mosquitto) -> None:
     assert [finding["status"] for finding in found("broker")] == ["warning"], "no mqtt section"
     with_broker(broker.port)
-    assert said("broker") == {("ok", f"the broker at 127.0.0.1:{broker.port} accepts us")}
+    kept = "kept all 3000 messages of a trial while we were away; these meters send"
+    assert [(f["status"], f["remedy"]) for f in found("broker")] == [("ok", None), ("ok", None)]
+    assert [f["message"].split("broker at ")[1].split(" ", 1)[1][: len(kept)] for f in found("broker")] == [
+        "accepts us",
+        kept,
+    ]
     with_broker(broker.port, ", subscribe: ['wattwell/south/#']")
     assert ("warning", "no subscription covers the topic wattwell/north/#") in said("broker")
     broker.stop()
@@ -168,6 +175,43 @@ def test_a_broker_that_refuses(folder: Path) -> None:
     assert "password_file" in bad[0]["remedy"]
 
 
+def test_a_broker_that_drops_what_comes_while_we_are_away(folder: Path) -> None:
+    with mosquitto(folder / "mosquitto", "allow_anonymous true", "max_queued_messages 100") as forgetful:
+        with_broker(forgetful.port)
+        bad = [finding for finding in found("broker") if finding["status"] != "ok"]
+    assert [finding["status"] for finding in bad] == ["warning"]
+    assert "kept only 1" in bad[0]["message"]
+    assert "of 3000 messages while we were away; these meters fill that in " in bad[0]["message"]
+    assert bad[0]["remedy"] == "lift its queue limit: in mosquitto, max_queued_messages 0"
+
+
+def test_a_broker_that_says_what_it_cannot() -> None:
+    ours = mqtt_settings(1, session_expiry=86400)
+    brief = list(broker_check._limits(ours, "b", {"SessionExpiryInterval": 3600}))
+    assert [finding["message"] for finding in brief] == ["b keeps our session for 1h only, not for 24h"]
+    assert [finding["status"] for finding in broker_check._limits(ours, "b", {"MaximumQoS": 0})] == ["warning"]
+    assert list(broker_check._limits(ours, "b", {"ReceiveMaximum": 20})) == []
+
+
+def test_a_broker_that_lets_nobody_try(folder: Path) -> None:
+    rules = folder / "acl"
+    rules.write_text("topic read wattwell/#\n")
+    with mosquitto(folder / "mosquitto", "allow_anonymous true", f"acl_file {rules}", "user root") as strict:
+        with_broker(strict.port)
+        bad = [finding for finding in found("broker") if finding["status"] != "ok"]
+    assert len(bad) == 1
+    assert "could not be tried: it refuses the topic $wattwell/doctor/wattwell-doctor" in bad[0]["message"]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_the_trial_leaves_nothing_behind(folder: Path, broker: Mosquitto, version: str) -> None:
+    with_broker(broker.port, f", version: '{version}'")
+    assert {finding["status"] for finding in found("broker")} == {"ok"}
+    visitor = replace(mqtt_settings(broker.port, client_id="wattwell-doctor"), version=version)
+    with broker_check._visit(visitor, lasting=False) as visit:
+        assert visit.present is False
+
+
 def test_a_password_file_that_is_not_there(folder: Path, broker: Mosquitto) -> None:
     with_broker(broker.port, ", username: me, password_file: secret.txt")
     bad = [finding for finding in doctor.examine(Path("w.yaml")) if finding["status"] == "failed"]
@@ -175,10 +219,11 @@ def test_a_password_file_that_is_not_there(folder: Path, broker: Mosquitto) -> N
 
 
 def test_a_broker_that_never_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(broker_check, "_ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         with_broker(deaf.getsockname()[1])
-        assert ("failed", f"the broker at 127.0.0.1:{deaf.getsockname()[1]} does not answer") in said("broker")
+        assert [finding["status"] for finding in found("broker")] == ["failed"]
+        assert f"127.0.0.1:{deaf.getsockname()[1]} does not answer" in found("broker")[0]["message"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("paho")]
 
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import wattwell
-from collector.connection import connect, explain_error, explain_refusal, make_client
-from collector.normalise import MeterTable
-from collector.topics import Router
 from wattwell.app.access import Access, RemoteAccess, clock, reach, store_path
-from wattwell.config import Config, MqttSettings, load
+from wattwell.app.broker_check import examine_broker
+from wattwell.config import Config, load
 from wattwell.engine.queries import Document
 from wattwell.errors import ConfigError, Fault, WattwellError
 from wattwell.intervals import FIRST_INSTANT, MINUTE, iso, parse_iso
 
 _LOW_DISK = 1_000_000_000
-_ANSWER_SECONDS = 10.0
 _AHEAD = 5 * MINUTE
 """As far as a reading may be ahead of its arrival (METERING)."""
 _OURS = ("collector", "analytics", "alerts")
@@ -44,7 +39,7 @@ def examine(path: Path) -> list[Document]:
     if config.mqtt is None:
         remedy = "add an mqtt section to collect live"
         return [*found, _finding("broker", "warning", "no mqtt section: only back-fill brings readings", remedy)]
-    return [*found, _broker(config.mqtt), *_topics(config)]
+    return [*found, *examine_broker(config, config.mqtt)]
 
 
 def _finding(check: str, status: str, message: str, remedy: str | None) -> Document:
@@ -124,43 +119,3 @@ _REMEDIES = {
     "meter.silent": "check its source topic, the device, and until when it is in service",
     "meter.stale": "check the device and its way to the broker; one that reports on change declares a long max_gap",
 }
-
-
-def _topics(config: Config) -> Iterator[Document]:
-    router = Router(config.sites.values(), MeterTable.of(config.sites.values()))
-    subscribed = config.mqtt.subscribe if config.mqtt is not None else ()
-    for topic in router.uncovered(subscribed) if subscribed else ():
-        remedy = "add it to mqtt.subscribe, or leave that key out"
-        yield _finding("broker", "warning", f"no subscription covers the topic {topic}", remedy)
-
-
-def _broker(settings: MqttSettings) -> Document:
-    """Connects as the collector does, under a name of its own so that the collector's session is left alone."""
-    where = f"{settings.host}:{settings.port}"
-    answered = threading.Event()
-    refusal: list[str] = []
-
-    def on_connect(_client: object, _data: object, _flags: object, reason: object, _properties: object) -> None:
-        if reason.is_failure:  # type: ignore[attr-defined] # paho's ReasonCode
-            refusal.append(explain_refusal(settings, reason))  # type: ignore[arg-type]
-        answered.set()
-
-    try:
-        client = make_client(_as_visitor(settings))
-        client.on_connect = on_connect
-        connect(client, _as_visitor(settings))
-        client.loop_start()
-        heard = answered.wait(_ANSWER_SECONDS)
-        client.disconnect()
-        client.loop_stop()
-    except (OSError, ValueError, WattwellError) as error:
-        return _finding("broker", "failed", explain_error(settings, error), "start the broker, or correct mqtt.url")
-    if refusal:
-        return _finding("broker", "failed", refusal[0], "check username, password_file and the broker's rules")
-    if not heard:
-        return _finding("broker", "failed", f"the broker at {where} does not answer", "check that it speaks MQTT")
-    return _finding("broker", "ok", f"the broker at {where} accepts us", None)
-
-
-def _as_visitor(settings: MqttSettings) -> MqttSettings:
-    return replace(settings, client_id=f"{settings.client_id}-doctor", session_expiry=0)
