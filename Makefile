@@ -28,6 +28,8 @@ figures: $(RUNTIME) ## the published figures, computed from the data sets in DAT
 	$(BIN)/python benchmarks/figures.py --data "$(DATA)"
 
 bench: $(DEV) servers ## measurements; each prints JSON
+	$(BIN)/python benchmarks/decoders.py
+	$(BIN)/python benchmarks/fuzz.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/soak.py

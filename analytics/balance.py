@@ -86,7 +86,7 @@ def _fill(site: Site, meter: str, start: Int64, value: dict[str, Float64], measu
     total, share, fed = np.zeros(len(start)), np.ones(len(start)), np.zeros(len(start), dtype=np.bool_)
     for sign, member in formula:
         _fill(site, member, start, value, measured)
-        served = _served(site.meters[member], start)
+        served = served_by(site.meters[member], start)
         total = total + np.where(served, sign * value[member], 0.0)
         share = np.where(served, np.minimum(share, measured[member]), share)
         fed |= served & (sign > 0 or not adds)
@@ -94,7 +94,7 @@ def _fill(site: Site, meter: str, start: Int64, value: dict[str, Float64], measu
     value[meter], measured[meter] = total, np.where(np.isnan(total), 0.0, share)
 
 
-def _served(meter: Meter, start: Int64) -> Bool:
+def served_by(meter: Meter, start: Int64) -> Bool:
     """Where a meter is in service."""
     return (start >= meter.in_service.start) & (start < meter.in_service.end)
 
@@ -158,7 +158,7 @@ def inputs(site: Site) -> dict[str, tuple[str, ...]]:
         found["power_chain"] = (*found["ups_input"], *found.get("e_it", ()))
     if "pv" in found:
         found["onsite"] = (*found["pv"], *found.get("export", ()))
-    return found | dict.fromkeys(_contracts(site.certificates), ())
+    return found | dict.fromkeys(contracts(site.certificates), ())
 
 
 # -- quantities -------------------------------------------------------------------------------------------------
@@ -171,8 +171,8 @@ def quantities(site: Site, grid: SiteGrid) -> dict[str, Quantity]:
         found["power_chain"] = _power_chain(found["ups_input"], found["e_it"])
     if "pv" in found:
         found["onsite"] = _onsite(found["pv"], found.get("export"))
-    for kind, rows in _contracts(site.certificates).items():
-        found[kind] = _even(rows, grid)
+    for kind, rows in contracts(site.certificates).items():
+        found[kind] = even(rows, grid)
     return found
 
 
@@ -182,7 +182,7 @@ def _sum(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
     value, measured = np.zeros(length), np.ones(length)
     usable, fed = np.ones(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
     for factor, meter in terms:
-        served = _served(site.meters[meter], grid.start)
+        served = served_by(site.meters[meter], grid.start)
         known = ~np.isnan(grid.value[meter])
         value = value + np.where(served & known, factor * grid.value[meter], 0.0)
         usable &= known | ~served
@@ -214,7 +214,7 @@ def _onsite(pv: Quantity, export: Quantity | None) -> Quantity:
     )
 
 
-def _contracts(certificates: Sequence[Certificate] | None) -> dict[str, list[Certificate]]:
+def contracts(certificates: Sequence[Certificate] | None) -> dict[str, list[Certificate]]:
     """Rows that count, by what they count as; none where the site names no certificate file."""
     if certificates is None:
         return {}
@@ -229,7 +229,7 @@ def _retired(row: Certificate) -> bool:
     return row.status == "retired" and row.retired_on is not None
 
 
-def _even(rows: Sequence[Certificate], grid: SiteGrid) -> Quantity:
+def even(rows: Sequence[Certificate], grid: SiteGrid) -> Quantity:
     """Certificates as an even power over their periods."""
     value = np.zeros(len(grid.start))
     for row in rows:

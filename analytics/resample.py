@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.segments import MEASURED, RECOVERED, Segments
 from wattwell.intervals import HOUR, SECOND, starts
@@ -27,22 +30,15 @@ def resample(meter: Meter, segments: Segments, start: int, end: int, grid: int) 
     segments = segments.select((segments.end > start) & (segments.start < end))
     if count <= 0 or not len(segments):
         return EMPTY
-    changes = np.array([since for since, _ in meter.factors], dtype=np.int64)
-    index, low, high = _split(segments, np.union1d(starts(start, end + grid, grid), changes))
-    inside = (low >= start) & (high <= end)
-    index, low, high = index[inside], low[inside], high[inside]
-    factor = np.array([f for _, f in meter.factors])[np.searchsorted(changes, low, side="right") - 1]
-    cell = (low - start) // grid
-    width = (high - low).astype(np.float64)
+    cut = pieces(meter, segments, start, end, grid)
 
     def total(weights: Float64) -> Float64:
-        return np.bincount(cell, weights=weights, minlength=count).astype(np.float64, copy=False)
+        return np.bincount(cut.cell, weights=weights, minlength=count).astype(np.float64, copy=False)
 
-    kind = segments.kind[index]
-    covered = total(width)
-    measured = total(np.where(kind == MEASURED, width, 0.0))
-    recovered = total(np.where(kind == RECOVERED, 1.0, 0.0)) > 0
-    value = total(_amounts(meter, segments, index, low, high) * factor)
+    covered = total(cut.width)
+    measured = total(np.where(cut.kind == MEASURED, cut.width, 0.0))
+    recovered = total(np.where(cut.kind == RECOVERED, 1.0, 0.0)) > 0
+    value = total(cut.amount)
     missing = grid - covered
     if meter.quantity in AMOUNT_OF:
         value = np.where(missing > 0, value * grid / np.maximum(covered, 1.0), value)
@@ -54,6 +50,34 @@ def resample(meter: Meter, segments: Segments, start: int, end: int, grid: int) 
         value=value[known],
         measured=(measured / grid)[known],
         recovered=recovered[known],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """Segments cut at grid edges and where the factor changes, in time order; columns of equal length."""
+
+    cell: Int64
+    """Number of the grid interval, from 0."""
+    width: Float64
+    """Microseconds."""
+    kind: NDArray[np.uint8]
+    amount: Float64
+    """kWh, L, or value x microseconds for quantities that are averaged; after the factor."""
+
+
+def pieces(meter: Meter, segments: Segments, start: int, end: int, grid: int) -> Pieces:
+    """What of the segments, which all touch it, lies in ``[start, end)``, grid edges."""
+    changes = np.array([since for since, _ in meter.factors], dtype=np.int64)
+    index, low, high = _split(segments, np.union1d(starts(start, end + grid, grid), changes))
+    inside = (low >= start) & (high <= end)
+    index, low, high = index[inside], low[inside], high[inside]
+    factor = np.array([f for _, f in meter.factors])[np.searchsorted(changes, low, side="right") - 1]
+    return Pieces(
+        cell=(low - start) // grid,
+        width=(high - low).astype(np.float64),
+        kind=segments.kind[index],
+        amount=_amounts(meter, segments, index, low, high) * factor,
     )
 
 

@@ -64,9 +64,11 @@ def backfill(
     sink: Sink,
     received_at: int,
     progress: Progress | None = None,
+    summary: Summary | None = None,
 ) -> Summary:
     """Commits the readings of files of one site in file order, chunk by chunk.
 
+    ``summary``, where one is given, is filled in as it goes: it tells what was done also when a file breaks off.
     ``received_at`` is the time of the run. What a sink raises ends the run; the chunks before it are safe, and the same
     files can be given again. UsageError for an unknown site, WattwellError for a file that cannot be read.
     """
@@ -74,7 +76,7 @@ def backfill(
         raise UsageError(f"There is no site {site!r}; the configuration has {', '.join(sorted(config.sites))}.")
     table = MeterTable.of([config.sites[site]])
     meters = {meter.id: position for position, meter in enumerate(table.meters)}
-    summary = Summary()
+    summary = summary or Summary()
     for path in paths:
         summary.files += 1
         listed, rows = 0, 0

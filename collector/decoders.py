@@ -8,13 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from collector.dialects.base import Decoder, Message, PayloadError, document_of
+from collector.dialects.influx import influx_points
 from collector.dialects.plain import json_points, plain_points, site_points
+from collector.dialects.senml import senml_points
+from collector.dialects.shelly import shelly_points
+from collector.dialects.tasmota import tasmota_points
 from collector.points import PointsBuilder
 from collector.scalars import shown
 from collector.topics import Route
 from wattwell.model import Reject
 
-DECODERS: Mapping[str, Decoder] = {"json": json_points, "plain": plain_points}
+DECODERS: Mapping[str, Decoder] = {
+    "json": json_points,
+    "plain": plain_points,
+    "influx": influx_points,
+    "senml": senml_points,
+    "shelly": shelly_points,
+    "tasmota": tasmota_points,
+}
 """By the name used in the configuration."""
 
 
@@ -32,8 +43,8 @@ def decode(
             document = document_of(message.payload)
             for site in route.sites:
                 site_points(document, site, out)
-    except PayloadError:
-        return _invalid(message, route, shown(message.payload))
+    except PayloadError as error:
+        return _invalid(message, route, shown(error.part or message.payload))
     return None
 
 

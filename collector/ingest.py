@@ -9,21 +9,26 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from collector.decoders import decode
+from collector.clock import ClockGuard
+from collector.decoders import DECODERS, decode
 from collector.dialects.base import Message
+from collector.nodes import EdgeNodes
 from collector.normalise import MeterTable, Normalised, normalise
 from collector.points import PointsBuilder
+from collector.proposals import Proposal, Proposer
 from collector.scalars import clean, shown
-from collector.topics import Router
+from collector.topics import SPARKPLUG, Router
+from wattwell.config.devices import shipped_devices
 from wattwell.config.settings import Config
-from wattwell.errors import StoreError
+from wattwell.errors import ClockError, StoreError, WattwellError
 from wattwell.intervals import SECOND, iso
 from wattwell.model import Reject
 from wattwell.store.protocol import Committed, ReadingStore
@@ -34,6 +39,8 @@ UNMAPPED_STATE = "collector.unmapped"
 """Name of the stored document that lists topics bound to no meter."""
 UNMAPPED_TOPICS = 1000
 """Topics kept in that list; the one seen longest ago makes room."""
+PROPOSALS = 1000
+"""Proposals kept in that list, over all topics."""
 _SAVE_EVERY = 10 * SECOND
 _FIRST_RETRY = 0.5
 _LONGEST_RETRY = 30.0
@@ -51,6 +58,8 @@ class Unmapped:
     count: int
     example: str
     """The latest payload as text, cut to a bounded length."""
+    proposals: Sequence[Proposal] = ()
+    """Meters that it could be, from the first message that told."""
 
     def as_json(self) -> dict[str, Any]:
         """The shape of ``wattwell unmapped --json``."""
@@ -60,6 +69,7 @@ class Unmapped:
             "last_seen": iso(self.last_seen),
             "count": self.count,
             "example": self.example,
+            "proposals": list(self.proposals),
         }
 
 
@@ -101,15 +111,28 @@ class _Totals:
 class Ingestor:
     """Decodes, judges and commits messages; one thread calls it, any thread may ask for its statistics."""
 
-    def __init__(self, config: Config, store: ReadingStore, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: ReadingStore,
+        clock: Callable[[], int],
+        passed: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
+    ) -> None:
+        """``clock`` gives microseconds UTC; ``passed`` counts microseconds whatever that clock does."""
         self.table = MeterTable.of(config.sites.values())
         self.router = Router(config.sites.values(), self.table)
+        self._nodes = EdgeNodes(self.router.devices, store)
+        self._decoders = {**DECODERS, SPARKPLUG: self._nodes.host.points}
         self._late = config.late
         self._store = store
         self._clock = clock
+        self._passed = passed
+        self._guard: ClockGuard | None = None
         self._lock = threading.Lock()
         self._totals = _Totals()
         self._unmapped: OrderedDict[str, Unmapped] | None = None
+        self._proposer = Proposer(lambda: shipped_devices().values())
+        self._proposals = 0
         self._new_topic = False
         self._unsaved_since: int | None = None
 
@@ -131,9 +154,9 @@ class Ingestor:
         batch: Normalised | None = None
         while True:
             try:
-                batch = batch or self._prepare(messages)
+                batch = batch or self._prepare(self._believed(messages))
                 self._commit(batch, messages)
-            except StoreError as error:
+            except (StoreError, ClockError) as error:
                 self._refused(error, messages)
                 if wait(delay):
                     return False
@@ -143,18 +166,26 @@ class Ingestor:
                 return True
 
     def housekeeping(self, *, final: bool = False) -> None:
-        """Saves the list of unmapped topics: a new topic at once, counts every 10 seconds and at the end."""
+        """Saves the list of unmapped topics: a new topic at once, counts every 10 seconds and at the end.
+
+        Also what is known of Sparkplug edge nodes, which is restored here when no message came before.
+        """
         now = self._clock()
         due = self._new_topic or final or (self._unsaved_since or now) <= now - _SAVE_EVERY
-        if self._unsaved_since is None or not due:
-            return
         try:
-            self._store.save_states({UNMAPPED_STATE: _write_unmapped(self.unmapped())})
+            asked = self._nodes.restore() | self._nodes.save(final=final)
+            if self._unsaved_since is not None and due:
+                self._store.save_states({UNMAPPED_STATE: _write_unmapped(self.unmapped())})
+                self._unsaved_since, self._new_topic, asked = None, False, True
         except StoreError as error:
             self._refused(error, ())
         else:
-            self._accepted()
-            self._unsaved_since, self._new_topic = None, False
+            if asked:
+                self._accepted()
+
+    def commands(self) -> list[tuple[str, bytes]]:
+        """Topic and payload of what is to be published now, at QoS 0: rebirth requests to Sparkplug edge nodes."""
+        return self._nodes.commands(self._passed(), self._clock())
 
     def unmapped(self) -> list[Unmapped]:
         """Topics seen but bound to no meter, the latest last."""
@@ -175,15 +206,26 @@ class Ingestor:
                 store_error=totals.store_error,
             )
 
+    def _believed(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages with arrival times that can be believed; ClockError while the machine's clock cannot be."""
+        now = self._clock()
+        if self._guard is None:
+            self._guard = ClockGuard(max(self._store.last_readings().values(), default=now))
+        if fault := self._guard.fault(now, self._passed()):
+            raise ClockError(fault)
+        stale = self._guard.stale_before
+        return [replace(m, received_at=now) if m.received_at < stale else m for m in messages]
+
     def _prepare(self, messages: Sequence[Message]) -> Normalised:
+        self._nodes.restore()
         points = PointsBuilder()
         refused: list[Reject] = []
         strays: list[Message] = []
         for message in messages:
             route = self.router.route(message.topic)
-            if route is None:
+            if self.router.is_stray(message.topic, route):
                 strays.append(message)
-            elif reject := decode(message, route, points):
+            if route is not None and (reject := decode(message, route, points, self._decoders)):
                 refused.append(reject)
         with self._lock:
             refused += [self._stray(message) for message in strays]
@@ -192,6 +234,7 @@ class Ingestor:
 
     def _commit(self, batch: Normalised, messages: Sequence[Message]) -> Committed:
         committed = self._store.commit(batch.readings, batch.rejects)
+        self._nodes.save()
         sites = self._accepted_by_site(batch)
         now = self._clock()
         with self._lock:
@@ -217,15 +260,20 @@ class Ingestor:
         register = self._register()
         example = shown(message.payload)
         known = register.pop(message.topic, None)
+        proposals = known.proposals if known else ()
+        if not proposals and self._proposals < PROPOSALS:
+            proposals = self._proposer.propose(message)
+            self._proposals += len(proposals)
         register[message.topic] = Unmapped(
             topic=message.topic,
             first_seen=known.first_seen if known else message.received_at,
             last_seen=message.received_at,
             count=known.count + 1 if known else 1,
             example=example,
+            proposals=proposals,
         )
         if len(register) > UNMAPPED_TOPICS:
-            register.popitem(last=False)
+            self._proposals -= len(register.popitem(last=False)[1].proposals)
         self._new_topic = self._new_topic or known is None
         if self._unsaved_since is None:
             self._unsaved_since = message.received_at
@@ -244,9 +292,10 @@ class Ingestor:
         if self._unmapped is None:
             stored = read_unmapped(self._store.load_state(UNMAPPED_STATE))
             self._unmapped = OrderedDict((entry.topic, entry) for entry in stored)
+            self._proposals = sum(len(entry.proposals) for entry in stored)
         return self._unmapped
 
-    def _refused(self, error: StoreError, messages: Sequence[Message]) -> None:
+    def _refused(self, error: WattwellError, messages: Sequence[Message]) -> None:
         text = str(error)
         with self._lock:
             changed = self._totals.store_error != text
@@ -254,11 +303,11 @@ class Ingestor:
             if messages:
                 self._totals.waiting_since = min(message.received_at for message in messages)
         if changed:
-            log.error("Readings cannot be stored and stay unacknowledged until they are: %s", text)
+            log.error("Readings are not taken and stay unacknowledged until they are: %s", text)
 
     def _accepted(self) -> None:
         with self._lock:
             changed = self._totals.store_error is not None
             self._totals.store_error = None
         if changed:
-            log.info("The store accepts readings again; nothing was lost.")
+            log.info("Readings are taken again; nothing was lost.")

@@ -34,6 +34,8 @@ _BUFFER_MESSAGES = 2 * connection.RECEIVE_MAXIMUM
 _BUFFER_BYTES = 67_108_864
 _ANSWER_SECONDS = 10.0
 _LEAVE_SECONDS = 6.0
+_AT_ONCE_SECONDS = 2.0
+_MOST_LOSSES = 2
 _STEADY_SECONDS = 30.0
 """A connection that lasted so long was good, and back-off starts anew."""
 
@@ -62,6 +64,31 @@ class _Delivery:
     qos: int
 
 
+class Permission:
+    """Whether the broker bears our commands: some end the connection of a client that publishes where it may not."""
+
+    def __init__(self) -> None:
+        self._sent: float | None = None
+        self._losses = 0
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether commands have ended connections so often that no more are to be sent."""
+        return self._losses >= _MOST_LOSSES
+
+    def sent(self, now: float) -> None:
+        """Notes a command; that the connection still stands speaks for those before it."""
+        self._losses = 0 if self._sent is not None else self._losses
+        self._sent = now
+
+    def lost(self, now: float) -> bool:
+        """Notes the end of the connection; True when it is the one too many that followed at once upon a command."""
+        at_once = self._sent is not None and now - self._sent < _AT_ONCE_SECONDS
+        self._losses = self._losses + 1 if at_once else self._losses if self.withdrawn else 0
+        self._sent = None
+        return at_once and self.withdrawn
+
+
 class MqttCollector:
     """Collects from one broker until stopped."""
 
@@ -87,6 +114,8 @@ class MqttCollector:
         self._lock = threading.Lock()
         self._status = MqttStatus(connected=False, since=0, last_error=None)
         self._answered = False
+        self._client: Client | None = None
+        self._permission = Permission()
         self._began = 0.0
         self._threads: tuple[threading.Thread, ...] = ()
 
@@ -148,9 +177,20 @@ class MqttCollector:
                     return
                 _acknowledge(batch)
                 self._ingestor.housekeeping()
+                self._command()
                 batch = self._buffer.drain(BATCH_MESSAGES, _BATCH_BYTES, timeout=0.0)
             self._ingestor.housekeeping(final=stopping)
+            self._command()
         self._drained.set()
+
+    def _command(self) -> None:
+        """Publishes what the ingestor wants said; whatever does not arrive it will want again."""
+        client = self._client
+        allowed = self._settings.rebirth and not self._permission.withdrawn and not self._stopping.is_set()
+        if client is not None and allowed and self.status.connected and (commands := self._ingestor.commands()):
+            self._permission.sent(time.monotonic())
+            for topic, payload in commands:
+                client.publish(topic, payload, qos=0)
 
     # The network thread
 
@@ -174,6 +214,7 @@ class MqttCollector:
             client.on_disconnect = lambda *event: self._on_disconnect(event[3])
             client.on_subscribe = lambda *event: self._on_subscribe(event[3])
             client.on_message = lambda *event: self._on_message(event[0], event[2])
+            self._client = client
             connection.connect(client, self._settings)
             self._run(client)
         except (OSError, UnicodeError) as error:
@@ -222,6 +263,11 @@ class MqttCollector:
             soon = time.monotonic() - self._began < _STEADY_SECONDS
             text = connection.explain_loss(self._settings, reason, answered=self._answered, soon=soon)
             self._note(connected=False, error=text)
+        if not self._stopping.is_set() and self._permission.lost(time.monotonic()):
+            log.warning(
+                "The broker ends the connection when we ask edge nodes for their births, so we ask no more until the "
+                "next start; allow us to publish to spBv1.0/+/NCMD/+ in its ACL, or set mqtt.rebirth: false."
+            )
 
     def _on_message(self, client: Client, received: MQTTMessage) -> None:
         try:

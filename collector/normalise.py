@@ -147,7 +147,7 @@ def normalise(points: Points, table: MeterTable, late: int | None) -> Normalised
 
     ``late`` is the age in microseconds beyond which a live reading is refused; None for a back-fill.
     """
-    at = np.where(points.clock == ABSENT, points.received_at, points.at)
+    at = np.where(points.clock == ABSENT, points.received_at + points.at, points.at)
     reason = _judge_times(points, at, late)
     value = _judge_values(points, table, at, reason)
     kept = (reason == 0) | (reason >= _FIRST_VALUE_REASON)

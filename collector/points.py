@@ -23,7 +23,7 @@ class Points:
     meter: Int64
     """Position in the meter table; UNKNOWN for a point that is no meter."""
     at: Int64
-    """Device time, microseconds UTC; 0 without meaning where ``clock`` is not DEVICE."""
+    """Device time, microseconds UTC; from arrival where ``clock`` is ABSENT (mostly 0), 0 where it is UNREADABLE."""
     clock: NDArray[np.int8]
     """DEVICE, ABSENT or UNREADABLE."""
     received_at: Int64

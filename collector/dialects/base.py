@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from collector.points import PointsBuilder
 from collector.scalars import ABSENT, parse_constant, parse_integer
-from collector.topics import Binding
+from collector.topics import Bindings
 
 _BOM = "\ufeff"
 NO_TIME = (0, ABSENT)
@@ -31,7 +31,11 @@ class Message:
 
 
 class PayloadError(ValueError):
-    """The payload is not what its decoder reads."""
+    """The payload is not what its decoder reads; ``part`` is the piece at fault where the rest of it was read."""
+
+    def __init__(self, text: str, part: str | None = None) -> None:
+        super().__init__(text)
+        self.part = part
 
 
 def text_of(payload: bytes) -> str:
@@ -51,5 +55,5 @@ def document_of(payload: bytes) -> object:
     return document
 
 
-Decoder = Callable[[Message, Sequence[Binding], PointsBuilder], None]
+Decoder = Callable[[Message, Bindings, PointsBuilder], None]
 """Adds the points of a message for each binding; raises PayloadError where it cannot be read."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.storing import (
@@ -25,7 +27,8 @@ from tests.storing import (
     update,
 )
 from tests.support import T0, readings_of
-from wattwell.intervals import DAY, MINUTE, SECOND
+from wattwell.engine.shapes import reject_documents
+from wattwell.intervals import DAY, HOUR, MINUTE, SECOND
 from wattwell.model import Correction, Reject
 from wattwell.store.protocol import ReadingStore
 
@@ -89,6 +92,20 @@ def test_count_first_and_last(store: ReadingStore) -> None:
     assert store.first_reading("s") == T0 + MINUTE
     assert store.last_readings() == {A: T0 + MINUTE, B: T0 + 2 * MINUTE, C: T0 + 9 * MINUTE}, "accepted ones only"
     assert store.count_readings(T0 + MINUTE, T0 + 9 * MINUTE) == 3
+
+
+def test_transits_are_device_and_arrival_times(store: ReadingStore) -> None:
+    put(store, (A, 5, 1.0), (B, 5, 2.0), received=T0 + 6 * MINUTE)
+    put(store, (A, 3, 4.0), (A, 4, float("nan")), (A, 9, 7.0), received=T0 + 10 * MINUTE)
+    bare = replace(readings_of([(A, T0 + 6 * MINUTE, 1.0)], T0 + 6 * MINUTE), arrival_time=np.array([True]))
+    store.commit(bare, [])
+    found = store.transits([A, B, C], T0 + 4 * MINUTE, T0 + 9 * MINUTE)
+    minutes = {key: [(column - T0) // MINUTE for column in columns] for key, columns in found.items()}
+    assert {key: [column.tolist() for column in columns] for key, columns in minutes.items()} == {
+        A: [[4, 5], [10, 6]],
+        B: [[5], [6]],
+    }
+    assert store.transits([C], T0, T0 + HOUR) == {}
 
 
 def test_an_empty_commit_does_nothing(store: ReadingStore) -> None:
@@ -183,6 +200,21 @@ def test_rejects_are_bounded_and_the_count_goes_on(store: ReadingStore) -> None:
     assert len(kept) == 1001
     assert {r.value for r, _ in kept} == {"x", *(str(n) for n in range(1500, 2500))}, "the latest stay"
     assert store.reject_counts()["s", "a", None, "value.type"] == 2500
+
+
+def test_a_flood_of_topics_is_counted_within_bounds(store: ReadingStore) -> None:
+    def stray(topic: str) -> Reject:
+        return Reject(site=None, meter=None, topic=topic, at=None, received_at=T0, reason="point.unknown", value="x")
+
+    store.commit(readings_of([]), [stray("often")] * 3)
+    for start in range(0, 12_000, 3000):
+        store.commit(readings_of([]), [stray(f"flood/{n}") for n in range(start, start + 3000)])
+    counts = store.reject_counts()
+    assert counts[None, None, "often", "point.unknown"] == 3
+    assert len(counts) <= 10_001
+    assert sum(counts.values()) == 12_003
+    shown = reject_documents(store.rejects(None, 1000), counts)
+    assert sum(document["count"] for document in shown) == 12_003
 
 
 # -- corrections and documents ----------------------------------------------------------------------------------

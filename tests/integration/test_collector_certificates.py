@@ -87,9 +87,7 @@ def collecting(settings: MqttSettings, store: MemoryStore) -> Iterator[MqttColle
         collector.stop()
 
 
-@pytest.mark.parametrize(
-    ("whose", "words"), [("server", "out of date"), ("client", "cert_file has not expired")]
-)
+@pytest.mark.parametrize(("whose", "words"), [("server", "out of date"), ("client", "cert_file has not expired")])
 def test_readings_wait_at_the_broker_until_the_certificate_is_renewed(tmp_path: Path, whose: str, words: str) -> None:
     authority = Authority(tmp_path)
     for name in ("server", "client"):

@@ -82,6 +82,7 @@ def locked() -> Iterator[World]:
         ("rejects", shapes.RejectShape),
         ("unmapped", shapes.UnmappedShape),
         ("problems?site=berlin", shapes.ProblemShape),
+        ("balance?site=berlin", shapes.BalanceShape),
     ],
 )
 def test_answers_are_lists_in_the_documented_shapes(world: World, path: str, shape: type[shapes.BaseModel]) -> None:
@@ -247,8 +248,9 @@ def test_home_is_the_site_where_there_is_one_else_the_fleet(world: World, fleet:
 
 def test_the_openapi_document_and_its_page_list_every_question(world: World) -> None:
     schema = world.client.get("/openapi.json").json()
-    names = ["sites", "kpi", "series", "power", "alerts", "events", "rejects", "unmapped", "problems"]
-    assert set(schema["paths"]) == {f"/api/v1/{name}" for name in names} | {"/healthz", "/readyz", "/metrics"}
+    names = ["sites", "kpi", "balance", "series", "power", "alerts", "events", "rejects", "unmapped", "problems"]
+    health = {"/healthz", "/readyz", "/metrics"}
+    assert set(schema["paths"]) == {f"/api/v1/{name}" for name in [*names, "explain"]} | health
     page = world.client.get("/docs").text
     for path, operations in schema["paths"].items():
         assert f"GET {path}" in page

@@ -213,6 +213,16 @@ def test_split_alerts_and_problems(page: Seen) -> None:
     past = cells.index("Resolved")
     assert cells[past + 1 :][:4] == ["PueHigh", "1.410", "Sun 5 Jul, 14:45", "Mon 6 Jul, 14:45"]
     assert "tower-makeup has sent nothing for 3 h" in document.text("problems")
+    assert "counted -31.5 kWh in the last 24 h" in document.text("problems")
+    assert "turn the current transformer round" in document.text("problems")
+
+
+def test_the_balance_of_the_meter_tree(page: Seen) -> None:
+    cells = [text for text in page.document.cells if text]
+    closed = ["closed", "grid-a", "ups-a", "20.0 MWh", "20.4 MWh", "-400 kWh (-2.0 %)", "404 kWh", "100.0 %"]
+    assert cells[cells.index("closed") :][:8] == closed
+    assert cells[cells.index("open") :][:2] == ["open", "grid-b"]
+    assert cells[cells.index("unknown") :][3:8] == ["no value"] * 4 + ["31.0 %"]
 
 
 def test_nothing_sticks_out_on_a_phone(browse: Browser) -> None:

@@ -97,6 +97,7 @@ def test_unmapped_topics_are_listed_kept_and_rejected() -> None:
         "last_seen": "2026-03-29T01:00:00Z",
         "count": 1,
         "example": "7",
+        "proposals": [{"id": "ghost", "quantity": None, "accumulation": None, "unit": None, "max_rate": None}],
     }
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from collector.normalise import MeterTable, normalise
 from collector.points import PointsBuilder
-from tests.collecting import LATE, NOW, live, message, meter, rows
+from collector.scalars import DEVICE
+from tests.collecting import LATE, NOW, live, message, meter, rows, site
 from wattwell.intervals import FIRST_INSTANT, MINUTE, SECOND, iso
 from wattwell.model import REASONS, Source
 
@@ -216,7 +217,20 @@ def test_the_reasons_of_the_rules_are_those_of_the_model() -> None:
         "retained",
         "payload.invalid",
         "conflict",
+        "quality.bad",
     } == set(REASONS)
+
+
+def test_what_its_own_device_calls_bad_comes_before_what_it_is() -> None:
+    table = MeterTable.of([site([meter("a")])])
+    out = PointsBuilder()
+    out.message("t", NOW, retained=False)
+    out.add_bad(0, (NOW, DEVICE), "no number either")
+    judged = normalise(out.build(), table, LATE)
+    assert [(reject.reason, reject.at, reject.value) for reject in judged.rejects] == [
+        ("quality.bad", NOW, "no number either")
+    ]
+    assert rows(judged.readings) == [("a", NOW, None)]
 
 
 def test_a_configuration_without_meters_reads_nothing() -> None:

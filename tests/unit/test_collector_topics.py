@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,7 +11,7 @@ from collector.dialects.base import Message
 from collector.dialects.plain import find
 from collector.normalise import MeterTable
 from collector.scalars import MISSING, time_of
-from collector.topics import Router, covers
+from collector.topics import Binding, Router, covers
 from tests.collecting import NOW, live, message, meter, rows, site
 from wattwell.model import Meter, Source
 
@@ -166,3 +167,33 @@ def test_unmapped_default_topics_name_what_they_mean() -> None:
 )
 def test_covers(outer: str, inner: str, expected: bool) -> None:
     assert covers(outer, inner) is expected
+
+
+def test_topics_of_the_same_filters_share_one_route() -> None:
+    """A flood of topics under a wildcard costs a name each, not the meters behind it again and again."""
+    one = router(
+        meter("a", source=Source(topic="dc/+/energy")),
+        meter("b", source=Source(topic="dc/#")),
+        meter("c", source=Source(topic="dc/1/energy")),
+    )
+    routes = {topic: one.route(topic) for topic in ("dc/1/energy", "dc/2/energy", "dc/3/energy", "dc/2/power")}
+    assert routes["dc/2/energy"] is routes["dc/3/energy"]
+    assert [[bound.name for bound in route.bindings["json"]] for route in routes.values() if route] == [
+        ["c", "a", "b"],
+        ["a", "b"],
+        ["a", "b"],
+        ["b"],
+    ]
+
+
+def test_what_a_decoder_prepares_is_made_once() -> None:
+    route = router(meter("a", source=Source(topic="t")), meter("b", source=Source(topic="t"))).route("t")
+    assert route is not None
+    made: list[int] = []
+
+    def prepare(bindings: Sequence[Binding]) -> int:
+        made.append(len(bindings))
+        return len(bindings)
+
+    assert [route.bindings["json"].prepared(prepare) for _ in range(3)] == [2, 2, 2]
+    assert made == [2]

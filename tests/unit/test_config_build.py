@@ -10,6 +10,7 @@ import pytest
 
 from wattwell.config import Config, load, parse
 from wattwell.config.meters import FAR_FUTURE, FAR_PAST
+from wattwell.config.settings import RemoteSettings, StoreSettings
 from wattwell.config.topics import covers, topics_overlap
 from wattwell.errors import ConfigError
 from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, Interval, parse_iso
@@ -213,3 +214,19 @@ def test_the_simulated_site_loads_without_faults() -> None:
     config = load(DCSIM)
     assert len(config.sites["dcsim"].meters) == 32
     assert config.sites["dcsim"].meters["water-site"].unit == "m3"
+
+
+def test_a_remote_store_has_a_spool_before_it(tmp_path: Path) -> None:
+    def store(**keys: str) -> StoreSettings:
+        site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": [AIR]}
+        return parse({"store": keys, "sites": [site]}, tmp_path).store
+
+    (tmp_path / "token").write_text("t")
+    near = store(url="victoriametrics://tsdb")
+    assert (near.path, near.remote) == (tmp_path / "wattwell.spool.duckdb", RemoteSettings(url="http://tsdb:8428"))
+    keys = {"token_file": "token", "spool": "/var/spool.duckdb"}
+    far = store(url="victoriametricss://tsdb.example:443/vm/", **keys)
+    assert far.path == Path("/var/spool.duckdb")
+    assert far.remote == RemoteSettings(url="https://tsdb.example:443/vm", token_file=tmp_path / "token")
+    assert store(url="victoriametrics://[::1]:9000").remote == RemoteSettings(url="http://[::1]:9000")
+    assert store(url="duckdb:x.duckdb").remote is None

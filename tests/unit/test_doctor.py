@@ -54,6 +54,7 @@ def test_every_finding_has_its_shape(folder: Path) -> None:
         "disk",
         "store",
         "mapping",
+        "commissioning",
         "broker",
     }
     for finding in findings:

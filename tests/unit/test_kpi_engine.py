@@ -30,7 +30,7 @@ KEYS = {
     "alerts": "name site state value since fired_at resolved_at labels annotations"
     " above below clear window unit category coverage provisional peak",
     "power": "start end total it cooling power_chain lighting other water_litres",
-    "problems": "meter code severity message since",
+    "problems": "meter code severity message since evidence remedy",
 }
 MODELS: dict[str, type[shapes.BaseModel]] = {
     "kpi": shapes.KpiShape,

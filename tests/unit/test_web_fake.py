@@ -198,6 +198,25 @@ class FakeQueries:
         ]
         return found + [{**row, "site": "all"} for row in found if site is None and row["site"] == "berlin"]
 
+    def balance(
+        self, site: str | None = None, window: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        low, high = self._spans(window or "24h", start, end)[-1]
+        span = {"site": "berlin", "window": window or "24h", "start": iso(low), "end": iso(high)}
+        row = {**span, "meter": "grid-a", "children": [{"meter": "ups-a", "amount": 20_400.0}], "unit": "kWh"}
+        sums = {"parent_amount": 20_000.0, "children_amount": 20_400.0, "residual": -400.0, "tolerance": 404.0}
+        shares = {"share": -0.02, "usable": 1.0, "coverage": 0.97, "provisional": False, "issue": None}
+        open_ = {"residual": -2_400.0, "children_amount": 22_400.0, "share": -0.12, "tolerance": 424.0}
+        issue = _issue("balance.open", "the meters below grid-a count 2,400 kWh (12.0% of it) more than grid-a itself")
+        none = dict.fromkeys(("parent_amount", "children_amount", "residual", "tolerance", "share"))
+        few = _issue("coverage.insufficient", "31.0% of the window is usable for the balance of spare")
+        rows = [
+            {**row, **sums, **shares},
+            {**row, **sums, **shares, **open_, "meter": "grid-b", "issue": issue},
+            {**row, **shares, **none, "meter": "spare", "usable": 0.31, "issue": few},
+        ]
+        return _of(site, rows)
+
     def series(
         self, site: str, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:
@@ -286,15 +305,23 @@ class FakeQueries:
 
     def unmapped(self) -> list[Document]:
         seen = {"first_seen": iso(EDGE - DAY), "last_seen": iso(EDGE)}
-        return [{"topic": "dc/berlin/new", **seen, "count": 12, "example": '{"value": 1}'}]
+        return [{"topic": "dc/berlin/new", **seen, "count": 12, "example": '{"value": 1}', "proposals": []}]
 
     def problems(self, site: str) -> list[Document]:
         stale = "tower-makeup has sent nothing for 3 h; it should send every 60 s. Look at its gateway."
+        bare: Document = {"evidence": {}, "remedy": None}
         rejected = "3 readings were rejected; see /api/v1/rejects."
         return [
-            {**_issue("meter.stale", stale), "meter": "tower-makeup", "since": iso(EDGE - 3 * HOUR)},
-            {**_issue("value.sentinel", rejected, "info"), "meter": "ups-a", "since": None},
-        ][: 2 if site == "berlin" else 0]
+            {**_issue("meter.stale", stale), "meter": "tower-makeup", "since": iso(EDGE - 3 * HOUR), **bare},
+            {**_issue("value.sentinel", rejected, "info"), "meter": "ups-a", "since": None, **bare},
+            {
+                **_issue("meter.reversed", "counted -31.5 kWh in the last 24 h, though its role is chiller"),
+                "meter": "chiller-1",
+                "since": None,
+                "evidence": {"amount": -31.5},
+                "remedy": "turn the current transformer round",
+            },
+        ][: 3 if site == "berlin" else 0]
 
     def snapshot(self) -> Snapshot:
         if self.fault:

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 from alerts.defaults import default_rules
 from alerts.notify import Notifier, notifier_id, open_notifier
+from wattwell.app.forward import Forwarder, forwarding
 from wattwell.app.wire import pack_readings, pack_rejects, unpack_readings, unpack_rejects
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
+from wattwell.engine.queries import Document
 from wattwell.errors import ServiceUnavailable, StoreLocked, UsageError
 from wattwell.model import AlertRule, Correction, Readings, Reject
+from wattwell.store.database import machine_clock
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.store.protocol import Committed
 from wattwell.web.control import ControlClient, Handler
@@ -22,13 +25,14 @@ from wattwell.web.control import ControlClient, Handler
 _PATIENCE = 15.0
 """Seconds that a command waits for another one that holds the store."""
 _PAUSE = 0.1
-QUESTIONS = ("sites", "kpi", "series", "power", "alerts", "events", "rejects", "unmapped", "problems")
+_FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "rejects", "unmapped", "problems")
+_LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
+QUESTIONS = (*_FIGURES, *_LEDGER)
 """Methods of the engine that a command may ask over the socket."""
 
 
-def clock() -> int:
-    """Now, microseconds UTC."""
-    return time.time_ns() // 1000
+clock = machine_clock
+"""Now, microseconds UTC."""
 
 
 class Access(Protocol):
@@ -46,12 +50,20 @@ class Access(Protocol):
     def refresh(self) -> None:
         """Brings all figures up to date."""
 
+    def forward(self) -> int:
+        """Sends readings on to the remote store as far as it takes them; how many nobody sends on now."""
+
+    def spool(self, start: int, end: int) -> Document | None:
+        """What waits for the remote store, and what it must hold of ``[start, end)``; None for an embedded store."""
+
 
 class LocalAccess:
     """Through the store's file."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, config: Config, now: Callable[[], int]) -> None:
         self._engine = engine
+        self._config = config
+        self._now = now
         self.commit = engine.store.commit
         self.correct = engine.correct
 
@@ -62,6 +74,16 @@ class LocalAccess:
     def refresh(self) -> None:
         """See :class:`Access`."""
         self._engine.refresh()
+
+    def forward(self) -> int:
+        """See :class:`Access`."""
+        with forwarding(self._config, self._engine.store, self._now) as forwarder:
+            return 0 if forwarder is None else forwarder.drain()
+
+    def spool(self, start: int, end: int) -> Document | None:
+        """See :class:`Access`."""
+        with forwarding(self._config, self._engine.store, self._now) as forwarder:
+            return spool_document(forwarder, start, end)
 
 
 class RemoteAccess:
@@ -87,6 +109,24 @@ class RemoteAccess:
         """See :class:`Access`."""
         self._client.call("refresh", {})
 
+    def forward(self) -> int:
+        """See :class:`Access`; the service sends by itself."""
+        return 0
+
+    def spool(self, start: int, end: int) -> Document | None:
+        """See :class:`Access`."""
+        found: Document | None = self._client.call("spool", {"start": start, "end": end})
+        return found
+
+
+def spool_document(forwarder: Forwarder | None, start: int, end: int) -> Document | None:
+    """waiting, since, error; due: [site, meter, revision, count] of what the remote store must hold."""
+    if forwarder is None:
+        return None
+    state = forwarder.state()
+    due = [[*key, revision, count] for (key, revision), count in forwarder.due(start, end).items()]
+    return {"waiting": state.waiting, "since": state.since, "error": state.error, "due": due}
+
 
 class Entering(Protocol):
     """Where the service takes in what a command enters, so that its figures follow."""
@@ -96,6 +136,9 @@ class Entering(Protocol):
 
     def refresh(self) -> object:
         """Brings all figures up to date."""
+
+    def spool(self, start: int, end: int) -> Document | None:
+        """See :meth:`Access.spool`."""
 
 
 def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
@@ -118,14 +161,17 @@ def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
         entering.refresh()
         return None
 
+    def spool(args: dict[str, Any], _body: bytes) -> object:
+        return entering.spool(**args)
+
     asked = {name: question(name) for name in QUESTIONS}
-    return asked | {"commit": commit, "correct": correct, "refresh": refresh, "ping": ping}
+    return asked | {"commit": commit, "correct": correct, "refresh": refresh, "ping": ping, "spool": spool}
 
 
 def store_path(config: Config) -> Path:
-    """The embedded store's file."""
+    """The file of the embedded store, or of the spool before a remote one."""
     if config.store.path is None:
-        raise UsageError(f"store {config.store.url} is not available in this release; use duckdb:FILE")
+        raise UsageError(f"store {config.store.url} names no file; use duckdb:FILE or victoriametrics://HOST:8428")
     return config.store.path
 
 
@@ -153,7 +199,7 @@ def open_engine(
 
     StoreLocked when somebody keeps it, at once when that is a service.
     """
-    with _engine_on(_open_patiently(config), config, now, notifiers) as engine:
+    with _engine_on(_open_patiently(config, now), config, now, notifiers) as engine:
         yield engine
 
 
@@ -171,7 +217,7 @@ def _engine_on(
 def reach(config: Config, now: Callable[[], int] = clock) -> Iterator[Access]:
     """The figures, by whichever way is open; waits a little for another command that holds the file."""
     try:
-        store = _open_patiently(config)
+        store = _open_patiently(config, now)
     except StoreLocked:
         client = ControlClient(control_path(config))
         if not _answers(client):
@@ -179,15 +225,15 @@ def reach(config: Config, now: Callable[[], int] = clock) -> Iterator[Access]:
         yield RemoteAccess(client)
         return
     with _engine_on(store, config, now, None) as engine:
-        yield LocalAccess(engine)
+        yield LocalAccess(engine, config, now)
 
 
-def _open_patiently(config: Config) -> DuckdbStore:
+def _open_patiently(config: Config, now: Callable[[], int]) -> DuckdbStore:
     """The store as soon as whoever holds it lets it go; StoreLocked for a service that answers, or after a while."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            return DuckdbStore.open(store_path(config))
+            return DuckdbStore.open(store_path(config), now)
         except StoreLocked:
             if _answers(ControlClient(control_path(config))) or time.monotonic() > deadline:
                 raise

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import wattwell
+from analytics.commissioning import CODES
 from wattwell.app.access import Access, RemoteAccess, clock, reach, store_path
 from wattwell.app.broker_check import examine_broker
+from wattwell.app.remote import examine_remote
 from wattwell.config import Config, load
 from wattwell.engine.queries import Document
 from wattwell.errors import ConfigError, Fault, WattwellError
@@ -87,7 +89,13 @@ def _store(config: Config) -> Iterator[Document]:
             way = "through the running service" if isinstance(access, RemoteAccess) else "opened"
             yield _finding("store", "ok", f"{store_path(config)}, {way}", None)
             yield from _behind(access)
-            yield from list(_mapping(config, access)) or [_finding("mapping", "ok", _ALL_MAPPED, None)]
+            if config.store.remote is not None:
+                for told in examine_remote(config, config.store.remote, access, clock()):
+                    yield _finding("remote store", *told)
+            access.refresh()
+            problems = [(site, each) for site in config.sites for each in access.ask("problems", site=site)]
+            yield from list(_mapping(problems, access)) or [_finding("mapping", "ok", _ALL_MAPPED, None)]
+            yield from list(_commissioning(problems)) or [_finding("commissioning", "ok", _ALL_SOUND, None)]
     except WattwellError as error:
         yield _finding("store", "failed", str(error), "put right what the message names; nothing in it is changed")
 
@@ -103,9 +111,9 @@ def _behind(access: Access) -> Iterator[Document]:
             yield _finding("clock", "warning", message, "set the machine's clock, and keep it with NTP")
 
 
-def _mapping(config: Config, access: Access) -> Iterator[Document]:
-    for site in config.sites:
-        for problem in access.ask("problems", site=site):
+def _mapping(problems: Sequence[tuple[str, Document]], access: Access) -> Iterator[Document]:
+    for site, problem in problems:
+        if problem["code"] not in CODES:
             message = f"{site}: {problem['meter']} {problem['message']}"
             remedy = _REMEDIES.get(problem["code"], "see wattwell rejects")
             yield _finding("mapping", "warning", message, remedy)
@@ -114,6 +122,17 @@ def _mapping(config: Config, access: Access) -> Iterator[Document]:
         yield _finding("mapping", "warning", message, "give a meter this source, or subscribe more narrowly")
 
 
+def _commissioning(problems: Sequence[tuple[str, Document]]) -> Iterator[Document]:
+    """Meters that are mounted, set or declared wrongly, with the evidence."""
+    for site, problem in problems:
+        if problem["code"] in CODES:
+            meter = "" if problem["meter"] is None else f"{problem['meter']}: "
+            status = "failed" if problem["severity"] == "error" else "warning"
+            message = f"{site}: {problem['code']}: {meter}{problem['message']}"
+            yield _finding("commissioning", status, message, problem["remedy"])
+
+
+_ALL_SOUND = "no meter looks reversed, frozen, off its clock or in another unit, and the sums are possible"
 _ALL_MAPPED = "every meter in service reports, and every topic seen is bound to one"
 _REMEDIES = {
     "meter.silent": "check its source topic, the device, and until when it is in service",

@@ -12,7 +12,8 @@ from typing import Any
 
 from collector.ingest import Ingestor
 from collector.mqtt import MqttCollector
-from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine
+from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine, spool_document
+from wattwell.app.forward import Forwarder, forwarding
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
 from wattwell.engine.queries import Document, Snapshot
@@ -37,8 +38,17 @@ _REST = 4
 class Service:
     """Everything that runs, around one engine."""
 
-    def __init__(self, config: Config, engine: Engine, roles: Collection[str], now: Callable[[], int] = clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        roles: Collection[str],
+        now: Callable[[], int] = clock,
+        forwarder: Forwarder | None = None,
+    ) -> None:
+        """``forwarder`` sends readings on to a remote store, where there is one."""
         self._config = config
+        self._forwarder = forwarder
         self._engine = engine
         self._now = now
         self._stop = threading.Event()
@@ -63,6 +73,8 @@ class Service:
             self._spawn(self._analyse, "wattwell-analysis")
         if "alerts" in self._roles:
             self._spawn(self._notify, "wattwell-notify")
+        if (forwarder := self._forwarder) is not None:
+            self._spawn(lambda: forwarder.run(self._stop), "wattwell-forward")
         if self._collector is not None:
             self._collector.start()
 
@@ -147,6 +159,10 @@ class Service:
         if self._engine.refresh():
             self._figures = self._engine.snapshot()
 
+    def spool(self, start: int, end: int) -> Document | None:
+        """What waits for the remote store, and what it must hold of ``[start, end)``."""
+        return spool_document(self._forwarder, start, end)
+
     def _prune(self) -> None:
         kept = self._config.store.raw_retention
         if kept is not None:
@@ -185,6 +201,8 @@ class Service:
             return False, self._collector.status.last_error or "not connected to the MQTT broker yet"
         if "analytics" in self._roles and not self._analysed:
             return False, "the first analysis is under way"
+        if self._forwarder is not None and self._forwarder.error is not None:
+            return True, f"ready; readings wait in the spool, since {self._forwarder.error}"
         return True, "ready"
 
     def now(self) -> int:
@@ -205,9 +223,14 @@ class Service:
             last_readings=live,
             readings=dict.fromkeys(self._config.sites, 0) | dict(stats.readings),
             rejected=rejected,
-            spool_readings=0 if self._collector is None else self._collector.waiting,
+            spool_readings=self._waiting(),
             ingest_lag_seconds=stats.lag_seconds,
         )
+
+    def _waiting(self) -> int:
+        if self._forwarder is not None:
+            return self._forwarder.state().waiting
+        return 0 if self._collector is None else self._collector.waiting
 
 
 class _Noting:
@@ -250,8 +273,8 @@ class _Answers:
 def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], int] = clock) -> Iterator[Service]:
     """A started service, stopped at the end."""
     notifiers = notifiers_of(config) if "alerts" in roles else None
-    with open_engine(config, now, notifiers) as engine:
-        service = Service(config, engine, roles, now)
+    with open_engine(config, now, notifiers) as engine, forwarding(config, engine.store, now) as forwarder:
+        service = Service(config, engine, roles, now, forwarder)
         try:
             service.start()
             yield service

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 import wattwell
+from wattwell.ledger import KINDS
 
 _TIMES = "ISO 8601 with an offset, or a bare local date (2026-10-31) or month (2026-10)"
 
@@ -52,6 +53,8 @@ def _entering(commands: _Commands[argparse.ArgumentParser]) -> None:
     backfill = _configured(commands, "backfill", "feed CSV, CSV.gz or Parquet files through the same path as live data")
     backfill.add_argument("data", nargs="+", metavar="DATA", help="long time,meter,value[,unit] or wide time,METER,...")
     backfill.add_argument("--site", required=True)
+    backfill.add_argument("--author", help="who brings these readings, for the audit ledger")
+    backfill.add_argument("--reason", help="and why")
     backfill.add_argument("--json", action="store_true", help="print one JSON document")
     correct = _configured(commands, "correct", "enter meter replacements, or accept jumps")
     correct.add_argument("file", help="CSV: meter,at,event,final,first,author,reason")
@@ -63,14 +66,37 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     kpi = _asked(commands, "kpi", "KPI values", span=True)
     kpi.add_argument("--kpi", help="names with commas between (default: all)")
     kpi.add_argument("--window", help="1h 24h 7d 30d 365d day month year ytd fiscal_year (default: all of the span)")
+    balance = _asked(commands, "balance", "parent minus children of the meter tree", span=True)
+    balance.add_argument("--window", help="as for kpi (default: 24h, or all of the span)")
+    kpi.add_argument("--issue", action="store_true", help="enter the values in the audit ledger as issued figures")
+    kpi.add_argument("--author", help="with --issue: who issues them")
+    kpi.add_argument("--reason", help="with --issue: and what for")
     series = _asked(commands, "series", "interval values of meters", span=True, site_required=True)
     series.add_argument("--meter")
     events = _asked(commands, "events", "the meter-event ledger", span=True)
     events.add_argument("--meter")
     _asked(commands, "rejects", "rejected readings by reason")
     _asked(commands, "alerts", "alert states and history")
-    unmapped = _configured(commands, "unmapped", "topics seen but bound to no meter")
+    explain = _asked(commands, "explain", "one KPI value taken back to its meters", span=True, site_required=True)
+    explain.add_argument("--kpi", required=True, help="one name")
+    explain.add_argument("--window", help="as for kpi (default: all of the span)")
+    explain.add_argument("--at", help="a time in the calendar window, or the rolling one's end (default: latest)")
+    _auditing(commands)
+    unmapped = _configured(commands, "unmapped", "topics seen but bound to no meter, and the meters that they could be")
     unmapped.add_argument("--json", action="store_true", help="print one JSON document")
+    devices = commands.add_parser("devices", help="devices that are known, for a meter's source")
+    devices.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:
+    audit = commands.add_parser("audit", help="the audit ledger", description="The audit ledger, a chain of hashes.")
+    actions = audit.add_subparsers(dest="action", required=True, metavar="ACTION")
+    verify = _configured(actions, "verify", "walk the chain and name the first broken entry")
+    verify.add_argument("--head", metavar="HASH", help="a head noted earlier, which must still be in the chain")
+    verify.add_argument("--json", action="store_true", help="print one JSON document")
+    show = _configured(actions, "show", "list the entries")
+    show.add_argument("--kind", choices=KINDS, help="entries of one kind (default: all)")
+    show.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _configured(commands: _Commands[argparse.ArgumentParser], name: str, what: str) -> argparse.ArgumentParser:

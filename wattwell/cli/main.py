@@ -13,22 +13,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-from collector.backfill import backfill
 from collector.simulate.run import Edge, simulate
-from wattwell.app.access import clock, reach
+from wattwell.app.access import reach
 from wattwell.app.demo import demo
 from wattwell.app.doctor import examine
 from wattwell.app.service import ROLES, roles_of, running
 from wattwell.cli.arguments import parser
-from wattwell.cli.show import table
+from wattwell.cli.audit import audit
+from wattwell.cli.devices import devices, proposals
+from wattwell.cli.entering import check_line, enter_files
+from wattwell.cli.explain import explain
+from wattwell.cli.show import emit, table
 from wattwell.config import Config, load
 from wattwell.engine.corrections import read_corrections
 from wattwell.errors import ConfigError, UsageError, WattwellError
-from wattwell.intervals import iso
-from wattwell.web.jsonio import encode
 
 _log = logging.getLogger("wattwell")
 _SIMULATED_DAYS = 30.0
@@ -57,14 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _emit(document: Any) -> None:
-    """One JSON document on stdout, in UTF-8 whatever the locale."""
-    sys.stdout.buffer.write(encode(document) + b"\n")
-
-
 def _print(args: Namespace, kind: str, rows: Any) -> None:
     if args.json:
-        _emit(rows)
+        emit(rows)
     else:
         table(kind, rows)
 
@@ -101,10 +94,10 @@ def _check(args: Namespace) -> int:
         if not args.json:
             raise
         faults = [{"path": f.path, "value": f.value, "remedy": f.remedy} for f in error.faults]
-        _emit({"faults": faults, "notes": []})
+        emit({"faults": faults, "notes": []})
         return 2
     if args.json:
-        _emit({"faults": [], "notes": list(config.notes)})
+        emit({"faults": [], "notes": list(config.notes)})
         return 0
     meters = sum(len(site.meters) for site in config.sites.values())
     for note in config.notes:
@@ -138,7 +131,7 @@ def _simulate(args: Namespace) -> int:
         edge=edge,
     )
     if args.json:
-        _emit(summary)
+        emit(summary)
     else:
         print(json.dumps(summary, indent=2))
     return 0
@@ -156,36 +149,16 @@ def _site(config: Config, site: str) -> str:
 def _backfill(args: Namespace) -> int:
     config = load(args.config)
     _site(config, args.site)
-    paths = [Path(name) for name in args.data]
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with reach(config) as access, Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks = {path: progress.add_task(path.name, total=1.0) for path in paths}
-        summary = backfill(
-            paths,
-            args.site,
-            config,
-            access.commit,
-            clock(),
-            lambda path, share, _rows: progress.update(tasks[path], completed=share),
-        )
-        task = progress.add_task("analysing", total=None)
-        access.refresh()
-        progress.update(task, total=1.0, completed=1.0)
-    document = {
-        "site": args.site,
-        "files": summary.files,
-        "rows": summary.rows,
-        "readings": summary.readings,
-        "rejected": dict(summary.rejected),
-        "unknown_points": dict(summary.unknown),
-        "first": None if summary.first is None else iso(summary.first),
-        "last": None if summary.last is None else iso(summary.last),
-    }
+    with reach(config) as access:
+        document = enter_files(args, config, access)
+        waiting = access.forward()
+    if waiting:
+        print(f"{waiting} readings wait in {config.store.path} until `wattwell run` sends them on", file=sys.stderr)
     if args.json:
-        _emit(document)
+        emit(document)
         return 0
-    print(f"{summary.readings} readings from {summary.rows} rows, {document['first']} to {document['last']}")
-    for reason, count in summary.rejected.items():
+    print(f"{document['readings']} readings from {document['rows']} rows, {document['first']} to {document['last']}")
+    for reason, count in document["rejected"].items():
         print(f"rejected {count} as {reason}; see wattwell rejects {args.config}", file=sys.stderr)
     return 0
 
@@ -197,7 +170,7 @@ def _correct(args: Namespace) -> int:
         access.correct(corrections)
         access.refresh()
     if args.json:
-        _emit({"corrections": len(corrections)})
+        emit({"corrections": len(corrections)})
     else:
         print(f"{len(corrections)} corrections entered")
     return 0
@@ -219,13 +192,38 @@ def _ask(kind: str, *names: str) -> Callable[[Namespace], int]:
     return command
 
 
+def _issued(args: Namespace) -> dict[str, str]:
+    """Author and reason of figures to issue; empty where none are."""
+    given = {name: getattr(args, name) for name in ("author", "reason") if getattr(args, name) is not None}
+    if args.issue != bool(given) or (args.issue and len(given) < 2):
+        raise UsageError("an issued figure carries who and what for: write --issue, --author and --reason together")
+    for name, text in given.items():
+        check_line(text, f"--{name}")
+    return given
+
+
 def _kpi(args: Namespace) -> int:
     config = load(args.config)
     names = None if args.kpi is None else [name.strip() for name in args.kpi.split(",") if name.strip()]
+    asked = {"site": args.site, "kpis": names, "window": args.window, "start": args.start, "end": args.end}
+    issued = _issued(args)
     with reach(config) as access:
         access.refresh()
-        rows = access.ask("kpi", site=args.site, kpis=names, window=args.window, start=args.start, end=args.end)
+        rows = access.ask("issue", **asked, **issued) if issued else access.ask("kpi", **asked)
+    if issued:
+        count = sum(row["revision"] is not None for row in rows)
+        print(f"{count} of {len(rows)} values stand in the audit ledger as issued", file=sys.stderr)
     _print(args, "kpi", rows)
+    return 0
+
+
+def _unmapped(args: Namespace) -> int:
+    with reach(load(args.config)) as access:
+        access.refresh()
+        topics = access.ask("unmapped")
+    _print(args, "unmapped", topics)
+    if not args.json:
+        proposals(topics)
     return 0
 
 
@@ -238,9 +236,13 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "backfill": _backfill,
     "correct": _correct,
     "kpi": _kpi,
+    "balance": _ask("balance", "site", "window", "start", "end"),
     "series": _ask("series", "site", "meter", "start", "end"),
     "events": _ask("events", "site", "meter", "start", "end"),
     "rejects": _ask("rejects", "site"),
     "alerts": _ask("alerts", "site"),
-    "unmapped": _ask("unmapped"),
+    "explain": explain,
+    "audit": audit,
+    "unmapped": _unmapped,
+    "devices": devices,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,31 +10,63 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from wattwell.web.jsonio import encode
+
 Rows = Sequence[Mapping[str, Any]]
 
 _COLUMNS = {
     "kpi": ("site", "label", "window", "start", "end", "value", "unit", "category", "usable", "coverage", "notes"),
+    "balance": (
+        "site",
+        "meter",
+        "window",
+        "start",
+        "end",
+        "parent_amount",
+        "children_amount",
+        "residual",
+        "tolerance",
+        "share",
+        "unit",
+        "usable",
+        "notes",
+    ),
     "series": ("meter", "start", "value", "unit", "measured", "estimated", "missing", "recovered"),
     "events": ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state"),
     "rejects": ("site", "meter", "topic", "at", "reason", "value", "count"),
     "unmapped": ("topic", "count", "first_seen", "last_seen", "example"),
     "alerts": ("site", "name", "state", "value", "since", "fired_at", "resolved_at"),
+    "audit": ("seq", "at", "kind", "what", "hash"),
+    "devices": ("device", "title", "points"),
     "doctor": ("check", "status", "message", "remedy"),
 }
 _NOTHING = {
     "kpi": "No window starts in that span.",
+    "balance": "No meter has another one below it, or no window starts in that span.",
     "series": "No interval values are stored in that span.",
     "events": "No meter events.",
     "rejects": "No reading was rejected.",
     "unmapped": "Every topic seen is bound to a meter.",
     "alerts": "No alert rules.",
+    "audit": "Nothing has been entered.",
 }
 
 
-_PROSE = {"notes", "message", "remedy", "example"}
+_PROSE = {"notes", "message", "remedy", "example", "what", "points"}
 """Columns that may be folded; the others stay whole, however narrow the terminal is."""
-_NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count", "measured", "estimated", "missing"}
+_NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count", "measured", "estimated", "missing"} | {
+    "parent_amount",
+    "children_amount",
+    "residual",
+    "tolerance",
+    "share",
+}
 _LEAST_PROSE = 24
+
+
+def emit(document: Any) -> None:
+    """Prints one JSON document to stdout, in UTF-8 whatever the locale."""
+    sys.stdout.buffer.write(encode(document) + b"\n")
 
 
 def table(kind: str, rows: Rows) -> None:
@@ -65,7 +98,7 @@ def _cell(name: str, row: Mapping[str, Any]) -> str:
     value = row.get(name)
     if value is None:
         return "-"
-    if name in {"usable", "coverage", "measured", "estimated", "missing"} and isinstance(value, float):
+    if name in {"usable", "coverage", "measured", "estimated", "missing", "share"} and isinstance(value, float):
         return f"{value:.1%}"
     if isinstance(value, float):
         return f"{value:.6g}"
@@ -77,5 +110,6 @@ def _notes(row: Mapping[str, Any]) -> str:
     notes = ["provisional"] if row.get("provisional") else []
     if row.get("basis"):
         notes.append(str(row["basis"]))
-    notes += [f"{issue['code']}: {issue['message']}" for issue in row.get("issues", ())]
+    issues = [row["issue"]] if row.get("issue") else row.get("issues", ())
+    notes += [f"{issue['code']}: {issue['message']}" for issue in issues]
     return "; ".join(notes)

@@ -12,14 +12,20 @@ from wattwell.config.files import named_file
 from wattwell.config.places import Faults, Place
 from wattwell.config.reading import read
 from wattwell.config.schema import RawHttp, RawMqtt, RawStore, RawTls
-from wattwell.config.settings import HttpSettings, MqttSettings, StoreSettings, Tls
+from wattwell.config.settings import HttpSettings, MqttSettings, RemoteSettings, StoreSettings, Tls
 from wattwell.intervals import DAY, SECOND, format_duration
 
 DEFAULT_STORE = "duckdb:wattwell.duckdb"
+DEFAULT_SPOOL = "wattwell.spool.duckdb"
 DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_SESSION = 7 * DAY
 DEFAULT_PAYLOAD = 1_048_576
-LATER_STORES = ("influxdb", "influxdbs", "victoriametrics", "victoriametricss")
+LATER_STORES = ("influxdb", "influxdbs")
+_REMOTE = {"victoriametrics": "http", "victoriametricss": "https"}
+_REMOTE_PORT = 8428
+_STORES = (
+    "write duckdb:FILE (relative to the configuration file), duckdb:///ABSOLUTE/FILE or victoriametrics://HOST:8428"
+)
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _PASSWORD = re.compile(r"(//[^/?#]*?:)[^/?#]*@")
 _LONGEST_SESSION = 4_294_967_294
@@ -50,18 +56,47 @@ def read_store(raw: Any, base: Path, late: int, faults: Faults) -> StoreSettings
     place = Place() / "store"
     store = read(RawStore, {} if raw is None else raw, place, faults) or RawStore()
     url = store.url or DEFAULT_STORE
-    path = _duckdb_path(url, base, place / "url", faults)
-    if path is not None and store.token_file is not None:
-        faults.add(place / "token_file", "an embedded store needs no token; leave it out", store.token_file)
+    remote, path = None, None
+    if url.partition("://")[0] in _REMOTE:
+        token = named_file(base, store.token_file, place / "token_file", faults)
+        remote = _remote(url, token, place / "url", faults)
+        path = _spool_path(store.spool or DEFAULT_SPOOL, base, place / "spool", faults)
+    else:
+        path = _duckdb_path(url, base, place / "url", faults)
+        for key in ("token_file", "spool") if path is not None else ():
+            if (written := getattr(store, key)) is not None:
+                faults.add(place / key, "an embedded store needs none; leave it out", written)
     retention = store.raw_retention
     if retention is not None and retention < late:
         remedy = f"raw readings must be kept as long as late ones are taken; write at least {format_duration(late)}"
         faults.add(place / "raw_retention", remedy, format_duration(retention))
-    return StoreSettings(url=url, path=path, raw_retention=retention)
+    return StoreSettings(url=url, path=path, remote=remote, raw_retention=retention)
+
+
+def _remote(url: str, token: Path | None, place: Place, faults: Faults) -> RemoteSettings | None:
+    parts = split_url(url, place, faults)
+    if parts is None:
+        return None
+    if parts.username is not None:
+        faults.add(place, "a user does not belong here; put a bearer token into a file, token_file", masked(url))
+    if not parts.hostname or parts.port == 0:
+        faults.add(place, "the URL names no host or port; write victoriametrics://HOST:8428", masked(url))
+    if parts.query or parts.fragment:
+        faults.add(place, "nothing may follow host, port and path; write victoriametrics://HOST:8428", masked(url))
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    address = f"{_REMOTE[parts.scheme]}://{host}:{parts.port or _REMOTE_PORT}{parts.path.rstrip('/')}"
+    return RemoteSettings(url=address, token_file=token)
+
+
+def _spool_path(text: str, base: Path, place: Place, faults: Faults) -> Path:
+    path = base / text
+    if text.endswith("/") or path.is_dir():
+        faults.add(place, f"this is a directory; name a file, such as {DEFAULT_SPOOL}", text)
+    return path
 
 
 def _duckdb_path(url: str, base: Path, place: Place, faults: Faults) -> Path | None:
-    says = "write duckdb:FILE (relative to the configuration file) or duckdb:///ABSOLUTE/FILE"
+    says = _STORES
     scheme, colon, rest = url.partition(":")
     if scheme in LATER_STORES and colon:
         faults.add(place, f"the store {scheme}:// is not available in this release; {says}", masked(url))
@@ -109,6 +144,7 @@ def read_mqtt(raw: Any, base: Path, derived: tuple[str, ...], faults: Faults) ->
         version=version,
         session_expiry=min(session, _LONGEST_SESSION),
         max_payload=mqtt.max_payload or DEFAULT_PAYLOAD,
+        rebirth=mqtt.rebirth is not False,
     )
 
 

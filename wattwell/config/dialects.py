@@ -17,11 +17,13 @@ decoder           ``value``                                                     
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wattwell.config.places import Faults, Place
+from wattwell.config.places import ABSENT, Faults, Place
 from wattwell.config.schema import RawSource
+from wattwell.config.selectors import line_selector_fault, record_selector_fault
 from wattwell.config.values import path_fault
 from wattwell.model import Source
 
@@ -40,11 +42,56 @@ class Dialect:
     """Unit of its numeric times where none is declared; None: there is nothing to declare."""
     timed: bool = True
     """Whether messages can carry a time."""
+    fits: Callable[[str, str | None], str | None] | None = None
+    """What is wrong with a topic filter and a ``value`` together; None: any two go together."""
+    topic: Callable[[str], str | None] | None = None
+    """What is wrong with a topic filter; None: any will do."""
+
+
+_COMPONENT = re.compile(r"[a-z][a-z0-9_]*:[0-9]+(\.[A-Za-z0-9_]+)+")
+
+
+def _shelly_fault(value: str) -> str | None:
+    if not _COMPONENT.fullmatch(value):
+        return "write a component and its key, as in emdata:0.total_act or switch:0.aenergy.total"
+    if ".by_minute" in value:
+        return "the same minute comes in several messages and would count more than once; use the total instead"
+    return None
+
+
+def _shelly_fits(topic: str, value: str | None) -> str | None:
+    last = topic.rpartition("/")[2]
+    if value is None and (last == "rpc" or ":" in last):
+        return f"messages on {topic} hold many values; name one, as in emdata:0.total_act"
+    if value is not None and ":" in last and last != value.partition(".")[0]:
+        return f"messages on {topic} hold the component {last} only; name a key of it"
+    return None
+
+
+def _metric_fault(value: str) -> str | None:
+    if value == "bdSeq" or value.startswith(("Node Control/", "Device Control/")):
+        return "this metric serves the protocol and measures nothing; name one of the device's own"
+    return None
+
+
+def _edge_topic_fault(topic: str) -> str | None:
+    levels = topic.split("/")
+    rest = [level for position, level in enumerate(levels) if position != 2]
+    if len(levels) not in (4, 5) or levels[0] != "spBv1.0" or any(level in ("", "+", "#") for level in rest):
+        return "write spBv1.0/GROUP/+/EDGE for an edge node or spBv1.0/GROUP/+/EDGE/DEVICE, each by its name"
+    if levels[2] != "+":
+        return f"births and deaths come beside the data; write {'/'.join([*levels[:2], '+', *levels[3:]])}"
+    return None
 
 
 DIALECTS = {
     "json": Dialect(value="value", paths=True, time_unit="s"),
     "plain": Dialect(value="value", fault=None, timed=False),
+    "influx": Dialect(value=None, fault=line_selector_fault, time_unit="ns"),
+    "senml": Dialect(value=None, fault=record_selector_fault),
+    "shelly": Dialect(value="", fault=_shelly_fault, fits=_shelly_fits),
+    "tasmota": Dialect(value="ENERGY.Total"),
+    "sparkplug": Dialect(value=None, fault=_metric_fault, topic=_edge_topic_fault),
 }
 """By the name of the decoder."""
 
@@ -61,8 +108,12 @@ def check_source(raw: RawSource, place: Place, faults: Faults) -> None:
         faults.add(place / key, remedy, getattr(raw, key))
     if dialect.value is None and raw.lacks("value"):
         faults.add(place / "value", f"the {name} decoder needs to know which value is meant; add it")
+    if dialect.topic is not None and (fault := dialect.topic(raw.topic)):
+        faults.add(place / "topic", fault, raw.topic)
     if dialect.fault is not None and raw.value is not None and (fault := dialect.fault(raw.value)):
         faults.add(place / "value", fault, raw.value)
+    elif dialect.fits is not None and not raw.broken("value") and (fault := dialect.fits(raw.topic, raw.value)):
+        faults.add(place / "value", fault, raw.value or ABSENT)
 
 
 def source_of(raw: RawSource) -> Source:

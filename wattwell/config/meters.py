@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from wattwell.config.devices import fill
 from wattwell.config.dialects import check_source, source_of
 from wattwell.config.document import flow_value
 from wattwell.config.files import read_table
@@ -54,11 +55,17 @@ def read_meters(listed: Sequence[Any] | None, place: Place, faults: Faults) -> l
     """The meters of a ``meters`` list."""
     entries = []
     for index, item in enumerate(listed or ()):
-        where = place / index
-        raw = read(RawMeter, item, where, faults)
-        if raw is not None:
-            entries.append(Entry(raw, where))
+        entries += _entry(item, place / index, faults)
     return entries
+
+
+def _entry(document: Any, place: Place, faults: Faults) -> list[Entry]:
+    """The meter of a document, completed from the device that its source names."""
+    filled = fill(document, place, faults)
+    raw = read(RawMeter, filled.document, place, faults)
+    if raw is None:
+        return []
+    return [Entry(raw.mark_broken({"source"}) if filled.broken else raw, place)]
 
 
 def read_meters_file(name: str, base: Path, place: Place, faults: Faults) -> list[Entry]:
@@ -74,9 +81,7 @@ def read_meters_file(name: str, base: Path, place: Place, faults: Faults) -> lis
                 document.setdefault(outer, {})[inner] = cell
             else:
                 document[outer] = cell if outer in (*TEXT_COLUMNS, "formula") else flow_value(cell)
-        raw = read(RawMeter, document, row.place, faults)
-        if raw is not None:
-            entries.append(Entry(raw, row.place))
+        entries += _entry(document, row.place, faults)
     return entries
 
 

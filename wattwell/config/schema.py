@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from wattwell.config import values
 from wattwell.config.values import (
     Duration,
+    Flag,
     Hold,
     Identifier,
     LocalDate,
@@ -36,8 +37,7 @@ from wattwell.model import Accumulation, Interpolation
 from wattwell.roles import ROLES
 from wattwell.units import QuantityKind
 
-DECODERS = ("json", "plain")
-LATER_DECODERS = ("influx", "senml", "sparkplug", "shelly", "tasmota")
+DECODERS = ("json", "plain", "influx", "senml", "sparkplug", "shelly", "tasmota")
 LIMITS = ("enefg-existing", "enefg-new", "enefg-draft-2026-04", "gb40879-2021")
 """Tables of dated limits that a site may choose (METRICS, Limits)."""
 WUE_NUMERATORS = ("total_input", "potable", "fresh", "consumed")
@@ -74,6 +74,7 @@ class Raw(BaseModel):
 class RawStore(Raw):
     url: Text | None = None
     token_file: Text | None = None
+    spool: Text | None = None
     raw_retention: Duration | None = None
 
 
@@ -93,6 +94,7 @@ class RawMqtt(Raw):
     subscribe: list[Subscription] | None = None
     version: MqttVersion | None = None
     session_expiry: Hold | None = None
+    rebirth: Flag | None = None
     max_payload: Annotated[int, values.integer("a number of bytes from 1 to 268435455", 1, 268_435_455)] | None = None
 
 
@@ -142,11 +144,14 @@ class RawTargets(Raw):
 
 class RawSource(Raw):
     topic: Topic
-    decoder: Annotated[str, values.one_of("decoder", DECODERS, LATER_DECODERS)] | None = None
+    decoder: Annotated[str, values.one_of("decoder", DECODERS)] | None = None
     value: Text | None = None
     time: ValuePath | None = None
     time_unit: Annotated[str, values.one_of("time unit", ("s", "ms", "us", "ns"))] | None = None
     unit: ValuePath | None = None
+    device: Text | None = None
+    id: Text | None = None
+    point: Text | None = None
 
 
 class RawDated(Raw):

@@ -10,14 +10,24 @@ from wattwell.model import AlertRule, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSettings:
+    """A remote store, to which the local one's readings are sent on."""
+
+    url: str
+    """``http(s)://HOST:PORT``, perhaps with a path, without a slash at the end."""
+    token_file: Path | None = None
+    """Holds a bearer token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     """Where readings are kept."""
 
     url: str
     """As written; relative DuckDB paths are resolved by ``base``."""
     path: Path | None
-    """The absolute file of an embedded store, else None."""
-    token_file: Path | None = None
+    """The absolute file of the embedded store, or of the spool before a remote one."""
+    remote: RemoteSettings | None = None
     raw_retention: int | None = None
     """Microseconds that raw readings are kept; None: for ever."""
 
@@ -49,6 +59,8 @@ class MqttSettings:
     """Seconds the broker keeps our session while we are away."""
     max_payload: int = 1_048_576
     """Bytes; larger messages are rejected as ``payload.invalid``."""
+    rebirth: bool = True
+    """Whether to ask Sparkplug edge nodes for their births, the only messages that are ever published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

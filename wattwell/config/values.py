@@ -90,6 +90,12 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def _flag(value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise ValueError("write true or false")
+
+
 def _text(value: Any) -> str | None:
     if value is None:
         return None
@@ -226,6 +232,7 @@ def _number_or_file(value: Any) -> float | str | None:
         raise ValueError("write a number, or the name of a CSV file with the columns time,value") from error
 
 
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_text)]
 Identifier = Annotated[str, BeforeValidator(_identifier)]
 UnitName = Annotated[str, BeforeValidator(_unit)]

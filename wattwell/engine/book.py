@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from analytics.balance import Quantity, inputs, lay_out, members, quantities
+from analytics.balance import Quantity, SiteGrid, inputs, lay_out, members, quantities
+from analytics.closure import TOTALS, Balance, Closure, balances, close, columns
 from analytics.evaluate import Rules, Window, evaluate
 from analytics.kpi import KPIS
 from analytics.kpi.base import Kpi
@@ -61,8 +62,11 @@ class _SiteBook:
     """The real meters behind them."""
     available: Mapping[str, tuple[str, ...]]
     """Quantities that the site has, with the meters that each is made of."""
+    balances: tuple[Balance, ...]
+    concerned: Mapping[str, tuple[Balance, ...]]
+    """By KPI: the balances in which a meter that it needs takes part."""
     totals: dict[int, Mapping[str, Sums]] = field(default_factory=dict)
-    """By UTC midnight, then KPI: the sums of a whole day."""
+    """By UTC midnight, then KPI or balance: the sums of a whole day."""
 
 
 class KpiBook:
@@ -96,8 +100,23 @@ class KpiBook:
         """One KPI of one site over one window, whose ends are grid edges."""
         book, made = self._sites[site], KPIS[kpi]
         with self._lock:
-            sums = None if made.missing(book.available) else self._sums(book, made, window)
+            width = len(made.quantities(book.available))
+            sums = None if made.missing(book.available) else self._sums(book, kpi, width, window)
         return evaluate(book.site, made, window, sums, book.available, self._rules)
+
+    def closures(self, site: str, window: Window, kpi: str | None = None) -> list[Closure]:
+        """The balances of a site's meter tree over a window; for a KPI those of meters that it needs, in total."""
+        book = self._sites[site]
+        with self._lock:
+            if kpi is None:
+                chosen, width = book.balances, len(TOTALS)
+                sums = [self._sums(book, _key(b), width + len(b.children), window) for b in chosen]
+            else:
+                chosen = book.concerned[kpi]
+                sums = [self._sums(book, _key(b, in_total=True), len(TOTALS), window) for b in chosen]
+        return [
+            close(book.site, balance, window, found, self._rules) for balance, found in zip(chosen, sums, strict=True)
+        ]
 
     def live_edge(self, site: str, kpi: str, now: int) -> int:
         """The last grid edge not after now less the longest period of the meters that a KPI needs."""
@@ -110,36 +129,40 @@ class KpiBook:
         """
         book, made = self._sites[site], KPIS[kpi]
         chosen = {meter for name in made.quantities(book.available) for meter in book.available.get(name, ())}
-        real = {book.site.meters[member] for meter in chosen for member in members(book.site, meter)}
-        serving = [m.period for m in real if m.in_service.start <= now < m.in_service.end + m.period]
-        return max(serving, default=0)
+        return _longest_period(book.site, chosen, now)
+
+    def balance_edge(self, site: str, now: int) -> int:
+        """The last grid edge not after now less the longest period of the meters that are balanced."""
+        book = self._sites[site]
+        chosen = {meter for balance in book.balances for meter in balance.meters}
+        return floor_to(now - _longest_period(book.site, chosen, now), self._grid)
 
     def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
         """The site's quantities on the grid intervals in ``[start, end)``."""
-        return self._quantities(self._sites[site], start, end)
+        book = self._sites[site]
+        return quantities(book.site, self._laid_out(book, start, end))
 
-    def _quantities(self, book: _SiteBook, start: int, end: int) -> Mapping[str, Quantity]:
+    def _laid_out(self, book: _SiteBook, start: int, end: int) -> SiteGrid:
         found = self._store.intervals(book.site.id, book.stored, start, end)
-        grid = lay_out(book.site, found, (*book.stored, *book.meters), starts(start, end, self._grid), self._grid)
-        return quantities(book.site, grid)
+        return lay_out(book.site, found, (*book.stored, *book.meters), starts(start, end, self._grid), self._grid)
 
-    def _sums(self, book: _SiteBook, kpi: Kpi, window: Window) -> Sums:
+    def _sums(self, book: _SiteBook, name: str, width: int, window: Window) -> Sums:
         span = window.interval
         return window_sums(
             span.start,
             span.end,
             self._grid,
-            lambda day: self._block(book, day)[kpi.name],
-            lambda first, end: self._middle(book, kpi, first, end),
+            lambda day: self._block(book, day)[name],
+            lambda first, end: self._middle(book, name, width, first, end),
         )
 
-    def _middle(self, book: _SiteBook, kpi: Kpi, first: int, end: int) -> Sums:
-        key = (book.site.id, kpi.name, first, end)
+    def _middle(self, book: _SiteBook, name: str, width: int, first: int, end: int) -> Sums:
+        key = (book.site.id, name, first, end)
         known = self._middles.get(key)
         if known is None:
             days = range(first, end, DAY)
             self._load(book, [day for day in days if day not in book.totals])
-            known = total([book.totals[day][kpi.name] for day in days], len(kpi.quantities(book.available)))
+            known = total([book.totals[day][name] for day in days], width)
             self._middles.put(key, known)
         return known
 
@@ -165,12 +188,17 @@ class KpiBook:
                 book.totals[day + offset * DAY] = {name: whole(block) for name, block in blocks.items()}
 
     def _make(self, book: _SiteBook, day: int, count: int) -> list[Mapping[str, DayBlock]]:
-        found = self._quantities(book, day, day + count * DAY)
+        grid = self._laid_out(book, day, day + count * DAY)
+        found = quantities(book.site, grid)
         made = {
             name: day_blocks(_taken(kpi, found), count, kpi.peak)
             for name, kpi in KPIS.items()
             if not kpi.missing(book.available)
         }
+        for balance in book.balances:
+            blocks = day_blocks(columns(book.site, balance, grid), count, peaks=False)
+            made[_key(balance)] = blocks
+            made[_key(balance, in_total=True)] = [replace(b, values=b.values[: len(TOTALS)]) for b in blocks]
         return [{name: blocks[place] for name, blocks in made.items()} for place in range(count)]
 
 
@@ -180,7 +208,29 @@ def _taken(kpi: Kpi, found: Mapping[str, Quantity]) -> list[Quantity]:
 
 
 def _open(site: Site) -> _SiteBook:
-    available = inputs(site)
-    meters = tuple(dict.fromkeys(meter for names in available.values() for meter in names))
+    available, tree = inputs(site), balances(site)
+    meters = tuple(
+        dict.fromkeys(meter for names in (*available.values(), *(b.meters for b in tree)) for meter in names)
+    )
     stored = tuple(dict.fromkeys(member for meter in meters for member in members(site, meter)))
-    return _SiteBook(site=site, meters=meters, stored=stored, available=available)
+    concerned = {name: _concerned(site, kpi.quantities(available), available, tree) for name, kpi in KPIS.items()}
+    return _SiteBook(site=site, meters=meters, stored=stored, available=available, balances=tree, concerned=concerned)
+
+
+def _concerned(
+    site: Site, needed: Iterable[str], available: Mapping[str, tuple[str, ...]], tree: Sequence[Balance]
+) -> tuple[Balance, ...]:
+    """The balances that share a real meter with some quantities."""
+    own = {member for name in needed for meter in available.get(name, ()) for member in members(site, meter)}
+    return tuple(b for b in tree if not own.isdisjoint(real for meter in b.meters for real in members(site, meter)))
+
+
+def _longest_period(site: Site, chosen: Iterable[str], now: int) -> int:
+    real = {site.meters[member] for meter in chosen for member in members(site, meter)}
+    serving = [m.period for m in real if m.in_service.start <= now < m.in_service.end + m.period]
+    return max(serving, default=0)
+
+
+def _key(balance: Balance, *, in_total: bool = False) -> str:
+    """A name that no KPI has: meter ids hold no space, and KPI names neither."""
+    return f"total {balance.parent}" if in_total else f"balance {balance.parent}"

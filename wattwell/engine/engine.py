@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,8 +19,11 @@ from collector.ingest import UNMAPPED_STATE, read_unmapped
 from wattwell.config.settings import Config
 from wattwell.engine import shapes
 from wattwell.engine.analyse import analyse
+from wattwell.engine.auditor import Auditor
 from wattwell.engine.book import KpiBook
+from wattwell.engine.commission import Commissioning, document
 from wattwell.engine.corrections import contradictions
+from wattwell.engine.figures import Asked
 from wattwell.engine.fingerprint import forget_changed
 from wattwell.engine.queries import Document, Snapshot
 from wattwell.engine.retention import horizon, month_starts
@@ -56,8 +60,13 @@ class Engine:
         }
         self._analysing = threading.Lock()
         self._book = KpiBook(config, store)
+        self._commissioning = Commissioning(config.sites, config.grid, store, clock)
         forget_changed(store, self._meters, config.grid)
         self.rules = tuple(rules)
+        self._auditor = Auditor(config, self.rules, store, self._book, self, self._analysing, clock)
+        self.issue, self.explain = self._auditor.issue, self._auditor.explain
+        self.audit, self.verify = self._auditor.audit, self._auditor.verify
+        self.enter_readings = self._auditor.enter_readings
         self.watch = AlertWatch(self.rules, config.sites, config.grid, store, self._book, notifiers)
 
     # -- keeping up -------------------------------------------------------------------------------------------
@@ -65,8 +74,12 @@ class Engine:
     def refresh(self) -> bool:
         """Analyses what is dirty and steps the alert rules; whether any interval value may have changed."""
         with self._analysing:
+            self._auditor.before()
             changed = analyse(self.store, self._meters, self.config.grid)
             self._book.forget(changed)
+            if changed:
+                self._commissioning.changed()
+            self._auditor.after(changed)
             self.watch.step(self._clock())
         return bool(changed)
 
@@ -75,7 +88,8 @@ class Engine:
         faults = contradictions(corrections, self._meters, self.store, self.config.grid, self._clock)
         if faults:
             raise UsageError("\n".join(faults))
-        self.store.add_corrections(corrections)
+        with self._analysing:
+            self.store.add_corrections(corrections)
 
     def prune(self, before: int) -> int:
         """Drops raw readings older than ``before``, a grid edge, that no figure will need again; how many.
@@ -105,6 +119,13 @@ class Engine:
         if site not in self.config.sites:
             raise UsageError(f"site {site!r} is not configured; known: {', '.join(self.config.sites)}")
         return self.config.sites[site]
+
+    def check(self, site: str | None, kpis: Sequence[str]) -> None:
+        """UsageError for a site or a KPI that is not known."""
+        self._chosen(site)
+        for name in kpis:
+            if name not in KPIS:
+                raise UsageError(f"kpi {name!r} is not known; use one of {', '.join(KPIS)}")
 
     def _chosen(self, site: str | None) -> list[Site]:
         return list(self.config.sites.values()) if site is None else [self._site(site)]
@@ -137,10 +158,14 @@ class Engine:
         end: str | None,
     ) -> list[KpiValue]:
         """KPI values as objects; see :meth:`kpi`."""
+        return [each.value for each in self.asked(site, kpis, window, start, end)]
+
+    def asked(
+        self, site: str | None, kpis: Sequence[str] | None, window: str | None, start: str | None, end: str | None
+    ) -> list[Asked]:
+        """KPI values, each with those that it is made of."""
         names = list(KPIS) if kpis is None else list(kpis)
-        for name in names:
-            if name not in KPIS:
-                raise UsageError(f"kpi {name!r} is not known; use one of {', '.join(KPIS)}")
+        self.check(site, names)
         now = self._clock()
         found: list[KpiValue] = []
         for chosen in self._chosen(site):
@@ -149,10 +174,32 @@ class Engine:
             for name in names:
                 live = self._book.live_edge(chosen.id, name, now)
                 spans = windows(chosen, window, since, until, live, self.config.grid)
-                found.extend(self._book.value(chosen.id, name, span) for span in spans)
-        return found if site is not None else [*found, *self._rolled_up(found, window, many=start is not None)]
+                found.extend(self.value(chosen.id, name, span) for span in spans)
+        asked = [Asked(value, (value,)) for value in found]
+        return asked if site is not None else [*asked, *self._rolled_up(found, window, many=start is not None)]
 
-    def _rolled_up(self, values: Sequence[KpiValue], window: str | None, *, many: bool) -> list[KpiValue]:
+    def value(self, site: str, kpi: str, window: Window) -> KpiValue:
+        """One KPI value with what its reader must know of the meter tree: ``balance.open``."""
+        value = self._book.value(site, kpi, window)
+        closures = self._book.closures(site, window, kpi) if value.usable else ()
+        told = tuple(c.issue for c in closures if c.issue is not None and c.issue.code == "balance.open")
+        return replace(value, issues=(*value.issues, *told)) if told else value
+
+    def balance(
+        self, site: str | None = None, window: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        """Residuals of the meter tree by site, window and parent; the last 24 hours unless said otherwise."""
+        name = "24h" if window is None and start is None else window
+        documents: list[Document] = []
+        for chosen in self._chosen(site):
+            since = None if start is None else parse_time(start, chosen.zone)
+            until = None if end is None else parse_time(end, chosen.zone)
+            live = self._book.balance_edge(chosen.id, self._clock())
+            for span in windows(chosen, name, since, until, live, self.config.grid):
+                documents += map(shapes.balance_document, self._book.closures(chosen.id, span))
+        return documents
+
+    def _rolled_up(self, values: Sequence[KpiValue], window: str | None, *, many: bool) -> list[Asked]:
         """The roll-up over all sites of each KPI and window that every site has; ``many``: windows, not one a site.
 
         Sites in other zones, or with slower meters, have their window at another time: the roll-up spans them all.
@@ -166,7 +213,8 @@ class Engine:
                 first = local_date(value.interval.start, self.config.sites[value.site].zone)
                 place = first.year if window == "fiscal_year" else first
             groups.setdefault((value.kpi, place), []).append(value)
-        return [roll_up(group) for group in groups.values() if len(group) == len(self.config.sites)]
+        whole = (group for group in groups.values() if len(group) == len(self.config.sites))
+        return [Asked(roll_up(group), tuple(group)) for group in whole]
 
     # -- interval values --------------------------------------------------------------------------------------
 
@@ -271,7 +319,7 @@ class Engine:
         return [entry.as_json() for entry in read_unmapped(self.store.load_state(UNMAPPED_STATE))]
 
     def problems(self, site: str) -> list[Document]:
-        """Meters that have never reported or have stopped, and rejects, worst first."""
+        """Meters that have never reported or have stopped, rejects, and what is set up wrongly."""
         chosen, last, now = self._site(site), self.store.last_readings(), self._clock()
         found: list[Document] = []
         for meter in chosen.meters.values():
@@ -286,7 +334,7 @@ class Engine:
             if of == site:
                 what = f"{count} rejected as {reason}"
                 found.append(_problem(name or topic, f"rejects.{reason}", "warning", what, None))
-        return found
+        return found + [document(finding) for finding in self._commissioning.findings(site)]
 
     # -- metrics ----------------------------------------------------------------------------------------------
 
@@ -337,4 +385,6 @@ def _problem(meter: str | None, code: str, severity: str, message: str, since: i
         "severity": severity,
         "message": message,
         "since": None if since is None else iso(since),
+        "evidence": {},
+        "remedy": None,
     }

@@ -52,6 +52,11 @@ class Queries(Protocol):
     ) -> list[Document]:
         """KPI values; ``start`` and ``end`` are ISO 8601 or a bare local date or month. UsageError for bad input."""
 
+    def balance(
+        self, site: str | None = None, window: str | None = None, start: str | None = None, end: str | None = None
+    ) -> list[Document]:
+        """Parent minus children of the meter tree, by window and parent; without window and start, the last 24 h."""
+
     def series(
         self, site: str, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:
@@ -60,6 +65,18 @@ class Queries(Protocol):
     def power(self, site: str, start: str | None = None, end: str | None = None) -> list[Document]:
         """Interval means for plots: start, end and kilowatts (null where unknown) total, it, cooling, power_chain,
         lighting, other; water_litres; pue and its rolling window are asked with :meth:`kpi`."""
+
+    def explain(
+        self,
+        site: str,
+        kpi: str,
+        window: str | None = None,
+        at: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> Document:
+        """One KPI value taken back to its meters: the calendar window that holds ``at``, or the rolling one that ends
+        there (None: the latest), or [start, end). UsageError for bad input."""
 
     def alerts(self, site: str | None = None) -> list[Document]:
         """Current state of every rule on every site, then its history."""
@@ -76,7 +93,10 @@ class Queries(Protocol):
         """Topics seen but bound to no meter: topic, first_seen, last_seen, count, example."""
 
     def problems(self, site: str) -> list[Document]:
-        """What an operator should look at: meter, code, severity, message, since (stale and silent meters, rejects)."""
+        """What an operator should look at: stale and silent meters, rejects, meters that are set up wrongly.
+
+        Each: meter (None: the site), code, severity, message, since, evidence (numbers by name) and remedy.
+        """
 
     def snapshot(self) -> Snapshot:
         """The state for /metrics."""

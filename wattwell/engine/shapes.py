@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from analytics.closure import Closure
 from wattwell.engine.queries import Document
 from wattwell.intervals import iso
-from wattwell.model import Float64, Int64, KpiValue, Meter, MeterEvent, Reject, Site
+from wattwell.model import Float64, Int64, Issue, KpiValue, Meter, MeterEvent, Reject, Site
 from wattwell.units import AMOUNT_OF, CANONICAL
 
 
@@ -36,8 +37,34 @@ def kpi_document(value: KpiValue) -> Document:
         "category": value.category,
         "basis": value.basis,
         "provisional": value.provisional,
-        "issues": [{"code": i.code, "severity": i.severity, "message": i.message} for i in value.issues],
+        "issues": [_issue(issue) for issue in value.issues],
         "parts": dict(value.parts),
+    }
+
+
+def _issue(issue: Issue) -> Document:
+    return {"code": issue.code, "severity": issue.severity, "message": issue.message}
+
+
+def balance_document(found: Closure) -> Document:
+    """One balance of the meter tree over one window."""
+    return {
+        "site": found.site,
+        "meter": found.parent,
+        "children": [{"meter": meter, "amount": amount} for meter, amount in found.amounts],
+        "window": found.window,
+        "start": iso(found.interval.start),
+        "end": iso(found.interval.end),
+        "parent_amount": found.parent_amount,
+        "children_amount": found.children_amount,
+        "residual": found.residual,
+        "tolerance": found.tolerance,
+        "share": found.share,
+        "unit": found.unit,
+        "usable": found.usable,
+        "coverage": found.coverage,
+        "provisional": found.provisional,
+        "issue": None if found.issue is None else _issue(found.issue),
     }
 
 
@@ -120,12 +147,16 @@ def event_document(event: MeterEvent) -> Document:
 def reject_documents(
     rows: Sequence[tuple[Reject, int]], counts: Mapping[tuple[str | None, str | None, str | None, str], int]
 ) -> list[Document]:
-    """Rejected readings that are kept one by one, and one object for the others of the same kind."""
+    """Rejected readings that are kept one by one, and one object for the others of the same kind.
+
+    Of very many topics the counts of some are kept without the topic.
+    """
     left = dict(counts)
     documents: list[Document] = []
     for reject, count in rows:
         kind = (reject.site, reject.meter, reject.topic, reject.reason)
-        left[kind] = left.get(kind, 0) - count
+        counted = kind if kind in left else (reject.site, reject.meter, None, reject.reason)
+        left[counted] = left.get(counted, 0) - count
         documents.append(_reject(kind, reject.at, reject.received_at, _number(reject.value), count))
     documents += [_reject(kind, None, None, None, count) for kind, count in left.items() if count > 0]
     return documents

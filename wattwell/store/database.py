@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,11 +38,20 @@ _ENDED = (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionExce
 _T = TypeVar("_T")
 
 
+def machine_clock() -> int:
+    """Now, microseconds UTC."""
+    return time.time_ns() // 1000
+
+
 class Database:
     """An open store file and what is kept in memory of it: meter numbers and the latest time of each meter."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, clock: Callable[[], int] = machine_clock
+    ) -> None:
+        """``clock``: microseconds UTC, for the times of the audit ledger's entries."""
         self.path = path
+        self._clock = clock
         self._con = connection
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from wattwell.store.analysis import AnalysisTable
-from wattwell.store.database import connect
+from wattwell.store.database import connect, machine_clock
 from wattwell.store.readings import ReadingTable
 
 
@@ -13,11 +14,14 @@ class DuckdbStore(ReadingTable, AnalysisTable):
     """A :class:`~wattwell.store.protocol.ReadingStore` in one DuckDB file."""
 
     @classmethod
-    def open(cls, path: Path) -> DuckdbStore:
-        """Opens or creates the file; StoreLocked when another process has it, StoreError when it is not ours."""
+    def open(cls, path: Path, clock: Callable[[], int] = machine_clock) -> DuckdbStore:
+        """Opens or creates the file; StoreLocked when another process has it, StoreError when it is not ours.
+
+        ``clock`` gives microseconds UTC, for the times of the audit ledger's entries.
+        """
         connection = connect(path)
         try:
-            return cls(path, connection)
+            return cls(path, connection, clock)
         except BaseException:
             connection.close()
             raise

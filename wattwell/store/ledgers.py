@@ -9,18 +9,20 @@ import duckdb
 import numpy as np
 
 from wattwell.model import Correction, MeterEvent, MeterKey, Reject
-from wattwell.store.database import Database
+from wattwell.store.audit import REPLACED, AuditTable, Item, correction_document, event_document
 
 _KEPT_REJECTS = 1000
 """Rows kept for each (site, meter, topic, reason); the count goes on."""
 _KEPT_IN_ALL = 100_000
 """Rows kept of all kinds together."""
+_KEPT_TOPICS = 10_000
+"""Counts kept by topic; the smallest ones beyond are counted without their topic."""
 _DUE = 100
 """Rows listed until the oldest ones are dropped again."""
 _EVENT_COLUMNS = "series, t, event, before, after, booked, unit, state"
 
 
-class Ledgers(Database):
+class Ledgers(AuditTable):
     """What people review; methods as in :class:`~wattwell.store.protocol.ReadingStore`."""
 
     _listed = 0
@@ -52,17 +54,19 @@ class Ledgers(Database):
             "INSERT INTO rejects SELECT site, meter, topic, nullif(t, ?), received, reason, value, 1 FROM listed",
             [_NO_TIME],
         )
-        con.execute(
-            "MERGE INTO reject_counts r USING"
-            " (SELECT site, meter, topic, reason, count(*) AS n FROM listed GROUP BY ALL) l"
-            " ON r.reason = l.reason AND r.site IS NOT DISTINCT FROM l.site AND r.meter IS NOT DISTINCT FROM l.meter"
-            " AND r.topic IS NOT DISTINCT FROM l.topic WHEN MATCHED THEN UPDATE SET count = r.count + l.n"
-            " WHEN NOT MATCHED THEN INSERT VALUES (l.site, l.meter, l.topic, l.reason, l.n)"
-        )
+        self._add_counts(con, "SELECT site, meter, topic, reason, count(*) AS n FROM listed GROUP BY ALL")
         self._listed += len(rejects)
         if self._listed >= _DUE:
             self._listed = 0
             self._drop_oldest(con)
+
+    def _add_counts(self, con: duckdb.DuckDBPyConnection, counted: str) -> None:
+        con.execute(
+            f"MERGE INTO reject_counts r USING ({counted}) l"
+            " ON r.reason = l.reason AND r.site IS NOT DISTINCT FROM l.site AND r.meter IS NOT DISTINCT FROM l.meter"
+            " AND r.topic IS NOT DISTINCT FROM l.topic WHEN MATCHED THEN UPDATE SET count = r.count + l.n"
+            " WHEN NOT MATCHED THEN INSERT VALUES (l.site, l.meter, l.topic, l.reason, l.n)"
+        )
 
     def _drop_oldest(self, con: duckdb.DuckDBPyConnection) -> None:
         con.execute(
@@ -75,6 +79,13 @@ class Ledgers(Database):
             " (SELECT rowid FROM rejects ORDER BY received DESC, rowid DESC OFFSET ?)",
             [_KEPT_IN_ALL],
         )
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE beyond AS SELECT rowid AS row, * FROM reject_counts WHERE topic IS NOT NULL"
+            " ORDER BY count DESC, rowid OFFSET ?",
+            [_KEPT_TOPICS],
+        )
+        con.execute("DELETE FROM reject_counts WHERE rowid IN (SELECT row FROM beyond)")
+        self._add_counts(con, "SELECT site, meter, NULL AS topic, reason, sum(count) AS n FROM beyond GROUP BY ALL")
 
     def rejects(self, site: str | None, limit: int) -> Sequence[tuple[Reject, int]]:
         """Rejected readings, latest first."""
@@ -118,6 +129,21 @@ class Ledgers(Database):
             con.executemany(
                 "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sorted(rows, key=lambda row: row[1:3])
             )
+        self.enter(con, self._changes(stored, rows))
+
+    def _changes(self, stored: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]) -> list[Item]:
+        """What is to be said of events that are new, differ from those stored, or are gone."""
+        before, after = ({row[1:3]: row for row in each} for each in (stored, rows))
+        changed = [("event", event_document(self._event(after[k]))) for k in sorted(after) if after[k] != before.get(k)]
+        gone = [event_document(self._event(before[k]), REPLACED) for k in sorted(before.keys() - after.keys())]
+        return [*(("event", document) for document in gone), *changed]
+
+    def _event(self, row: Sequence[Any]) -> MeterEvent:
+        site, meter = self._keys[row[0]]
+        at, name, before, after, booked, unit, state = row[1:]
+        return MeterEvent(
+            site=site, meter=meter, event=name, at=at, before=before, after=after, booked=booked, unit=unit, state=state
+        )
 
     def events(self, site: str | None, meter: str | None, start: int | None, end: int | None) -> Sequence[MeterEvent]:
         """The meter-event ledger, by time."""
@@ -147,8 +173,12 @@ class Ledgers(Database):
         with self.transaction() as con:
             numbers = self.assign(con, [(c.site, c.meter) for c in corrections])
             for number, c in zip(numbers.tolist(), corrections, strict=True):
-                con.execute("DELETE FROM corrections WHERE series = ? AND t = ? AND event = ?", [number, c.at, c.event])
                 row = [number, c.at, c.event, c.final, c.first, c.author, c.reason]
+                known = con.execute(
+                    "DELETE FROM corrections WHERE series = ? AND t = ? AND event = ? RETURNING *", row[:3]
+                ).fetchall()
+                if tuple(row) not in known:
+                    self.enter(con, [("correction", correction_document(c))])
                 con.execute("INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", row)
                 con.execute("INSERT INTO dirty VALUES (?, ?, ?, ?)", [self.next_token(), number, c.at, c.at])
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from wattwell.ledger import Entry
 from wattwell.model import (
     Correction,
     Float64,
@@ -22,6 +23,7 @@ from wattwell.model import (
     Reject,
     SiteIntervals,
 )
+from wattwell.store.outbox import Outgoing, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,12 @@ class ReadingStore(Protocol):
     def readings(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Float64]]:
         """Times (ascending, unique) and values in the meter's own unit in ``[start, end)``; NaN marks rejected ones."""
 
+    def transits(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Int64]]:
+        """Device times (ascending) and arrival times of the readings in ``[start, end)``, rejected ones among them.
+
+        Readings that took their arrival time, since their message carried none, are left out.
+        """
+
     def count_readings(self, start: int, end: int) -> int:
         """How many readings lie in ``[start, end)``, over all meters."""
 
@@ -146,11 +154,39 @@ class ReadingStore(Protocol):
     def add_corrections(self, corrections: Sequence[Correction]) -> None:
         """Adds corrections and marks their times dirty, durably; the same one twice is one."""
 
+    def audit(self, kind: str | None = None, last: int | None = None) -> Sequence[Entry]:
+        """The audit ledger (:mod:`wattwell.ledger`), by number; of one kind, and the ``last`` so many of them.
+
+        Whatever stands in it was entered once and is never changed. Besides :meth:`append_audit`, :meth:`save` enters
+        each event that is new or differs, and :meth:`add_corrections` each correction, with what they store.
+        """
+
+    def append_audit(self, items: Sequence[tuple[str, Mapping[str, Any]]]) -> Sequence[Entry]:
+        """Appends (kind, document) to the audit ledger at the writer's time, durably and all or nothing."""
+
+    def arrivals(self, pairs: Sequence[tuple[MeterKey, int]]) -> Mapping[tuple[MeterKey, int], int]:
+        """When the readings of these meters at these times arrived; where there is none, the pair is left out."""
+
+    def rejects_within(self, site: str, start: int, end: int) -> Sequence[Reject]:
+        """Rejected readings of a site that are kept and whose own time lies in ``[start, end)``, by time."""
+
     def load_state(self, name: str) -> str | None:
         """A small named document (alert states, fingerprints), or None."""
 
     def save_states(self, documents: Mapping[str, str]) -> None:
         """Stores small named documents, durably and all or nothing."""
+
+    def outgoing(self, after: Place, limit: int) -> Outgoing:
+        """The next accepted readings after a place, in the order of their commits, at most so many."""
+
+    def waiting(self, after: Place) -> tuple[int, int | None]:
+        """How many accepted readings come after a place, and when the first of them arrived."""
+
+    def count_by_meter(self, start: int, end: int, token: int) -> Mapping[tuple[MeterKey, int], int]:
+        """Accepted readings in ``[start, end)`` of commits up to a token, by meter and revision."""
+
+    def hold(self, token: int) -> None:
+        """From now on :meth:`prune` keeps the accepted readings of commits after this one."""
 
     def pruned(self) -> int:
         """The instant before which raw readings have been dropped; far in the past where none were."""

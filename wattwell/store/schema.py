@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 TABLES = f"""
 CREATE TABLE meta AS SELECT {VERSION}::INTEGER AS version;
 CREATE TABLE series (id INTEGER, site VARCHAR, meter VARCHAR);
 CREATE TABLE readings ( -- value NULL: rejected for its value, the time counts
-    series INTEGER, t BIGINT, received BIGINT, value DOUBLE, arrival BOOLEAN, token BIGINT -- number of its commit
+    series INTEGER, t BIGINT, received BIGINT, value DOUBLE, arrival BOOLEAN, token BIGINT, -- number of its commit
+    revision INTEGER, -- how many accepted values were stored here before this one
+    apart BOOLEAN -- another reading of its meter stood in the same millisecond when it came
 );
 CREATE TABLE rejects (
     site VARCHAR, meter VARCHAR, topic VARCHAR, t BIGINT, received BIGINT, reason VARCHAR, value VARCHAR, count BIGINT
@@ -27,6 +29,7 @@ CREATE TABLE events (
 CREATE TABLE corrections (
     series INTEGER, t BIGINT, event VARCHAR, final DOUBLE, first DOUBLE, author VARCHAR, reason VARCHAR
 );
+CREATE TABLE audit (seq BIGINT, t BIGINT, kind VARCHAR, document VARCHAR, hash VARCHAR); -- see wattwell.ledger
 CREATE TABLE documents (name VARCHAR, text VARCHAR);
 CREATE TABLE pruned (before BIGINT);
 CREATE VIEW readings_shown AS
@@ -35,4 +38,5 @@ CREATE VIEW readings_shown AS
 CREATE VIEW intervals_shown AS
     SELECT site, meter, make_timestamp(t) AS start_utc, value, measured, recovered
     FROM intervals JOIN series ON series = id;
+CREATE VIEW audit_shown AS SELECT seq, make_timestamp(t) AS utc, kind, document, hash FROM audit ORDER BY seq;
 """  # noqa: S608 - our own number

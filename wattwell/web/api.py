@@ -92,12 +92,24 @@ class _Asker:
         sites = self._queries.sites()
         roll_up = asked.site == "all" and all(site["id"] != "all" for site in sites)
         wanted = None if roll_up else self.known(asked.site)
+        self._rolling(sites, wanted, asked, each=len(kpis or [""]))
+        found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
+        return self.rows([document for document in found if document["site"] == "all"] if roll_up else found)
+
+    def balance(self, asked: shapes.BalanceQuery) -> Response:
+        """Balances of the meter tree."""
+        sites, wanted = self._queries.sites(), self.known(asked.site)
+        self._rolling(sites, wanted, asked, each=1)
+        return self.rows(self._queries.balance(wanted, asked.window, asked.from_, asked.to))
+
+    def _rolling(
+        self, sites: list[Document], wanted: str | None, asked: shapes.KpiQuery | shapes.BalanceQuery, each: int
+    ) -> None:
+        """Refuses a rolling window at every grid edge of too long a span."""
         if asked.window is not None and asked.from_ is not None and asked.window[0].isdigit():
             for site in sites:
                 if wanted in (None, site["id"]):
-                    self.span(site, asked.from_, asked.to, each=len(kpis or [""]))
-        found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
-        return self.rows([document for document in found if document["site"] == "all"] if roll_up else found)
+                    self.span(site, asked.from_, asked.to, each=each)
 
 
 def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:
@@ -110,6 +122,10 @@ def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:
     @api.get("/kpi", response_model=list[shapes.KpiShape], summary="KPI values")
     def kpi(asked: Annotated[shapes.KpiQuery, Query()]) -> Response:
         return asker.kpi(asked)
+
+    @api.get("/balance", response_model=list[shapes.BalanceShape], summary="Parent minus children of the meter tree")
+    def balance(asked: Annotated[shapes.BalanceQuery, Query()]) -> Response:
+        return asker.balance(asked)
 
     @api.get("/series", response_model=list[shapes.SeriesShape], summary="Interval values of meters")
     def series(asked: Annotated[shapes.SeriesQuery, Query()]) -> Response:
@@ -124,6 +140,12 @@ def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:
         site = asker.site(asked.site)
         asker.span(site, asked.from_, asked.to)
         return asker.rows(queries.power(site["id"], asked.from_, asked.to))
+
+    @api.get("/explain", response_model=shapes.ExplanationShape, summary="One KPI value taken back to its meters")
+    def explain(asked: Annotated[shapes.ExplainQuery, Query()]) -> Response:
+        site = asker.site(asked.site)
+        asker.span(site, asked.from_, asked.to)
+        return _json(queries.explain(site["id"], asked.kpi, asked.window, asked.at, asked.from_, asked.to))
 
     @api.get("/problems", response_model=list[shapes.ProblemShape], summary="What an operator should look at")
     def problems(asked: Annotated[shapes.OneSiteQuery, Query()]) -> Response:

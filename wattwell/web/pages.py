@@ -60,6 +60,7 @@ class Pages:
             "kpi": documents,
             "alerts": self._queries.alerts(site["id"]),
             "problems": self._queries.problems(site["id"]),
+            "balance": self._queries.balance(site["id"]),
         }
         return self._html(
             "site.html",
@@ -67,6 +68,7 @@ class Pages:
             several=len(sites) > 1,
             windows=present.WINDOWS,
             window=window,
+            balanced=bool(boot["balance"]),
             cards=[(figure, present.card(figure, by_name.get(figure.kpi), site["targets"])) for figure in figures],
             boot=encode_for_script(boot),
         )

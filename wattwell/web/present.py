@@ -25,6 +25,8 @@ WINDOWS = (
     ("fiscal_year", "fiscal year"),
 )
 DEFAULT_WINDOW = "24h"
+BALANCE = "balance.open"
+"""The issue that the page shows by meter, in a table of its own, rather than on every card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +206,7 @@ def card(figure: Figure, document: Document | None, targets: Mapping[str, float]
     }
     if document is None:
         return said | {"note": "Not computed for this site."}
-    issues = " ".join(issue["message"] for issue in document["issues"])
+    issues = " ".join(issue["message"] for issue in document["issues"] if issue["code"] != BALANCE)
     return said | {
         "title": document["label"] if figure.kpi == "pue" else figure.short,
         "provisional": bool(document["provisional"]) and value is not None,

@@ -92,6 +92,27 @@ class KpiShape(_Shape):
     issues: list[IssueShape]
 
 
+class BalanceShape(_Shape):
+    """Parent minus children of the meter tree over one window; amounts are null where too little is usable."""
+
+    site: str
+    meter: str = Field(description="The parent")
+    children: list[dict[str, Any]] = Field(description="meter and amount of each child")
+    window: str | None
+    start: Time
+    end: Time
+    parent_amount: float | None
+    children_amount: float | None
+    residual: float | None
+    tolerance: float | None = Field(description="What the meters' accuracy explains")
+    share: float | None = Field(description="Residual over the parent's amount")
+    unit: str
+    usable: Share
+    coverage: Share
+    provisional: bool
+    issue: IssueShape | None
+
+
 class SeriesShape(_Shape):
     """The value of one meter over one grid interval."""
 
@@ -119,6 +140,22 @@ class PowerShape(_Shape):
     lighting: float | None
     other: float | None
     water_litres: float | None
+
+
+class ExplanationShape(_Shape):
+    """One KPI value taken back to its meters, readings, gaps, events and factors."""
+
+    figure: KpiShape
+    local: dict[str, str] = Field(description="Time zone of the site, and start and end in it")
+    formula: dict[str, str | None] | None = Field(description="In symbols, and with numbers")
+    numerator: dict[str, Any] | None = Field(description="Terms and their parts, which add up to the value")
+    denominator: dict[str, Any] | None
+    peak: dict[str, Time] | None
+    intervals: dict[str, float]
+    unusable: list[dict[str, Any]] = Field(description="Spans that do not count, and the meters to blame")
+    meters: list[dict[str, Any]] = Field(description="Dials, readings, gaps, events, corrections, factors of each")
+    pruned_before: Time | None = Field(description="Raw readings before it have been dropped")
+    ledger: dict[str, Any] = Field(description="Head of the audit ledger, configuration in force, issued revision")
 
 
 class AlertShape(_Shape):
@@ -170,6 +207,8 @@ class UnmappedShape(_Shape):
     last_seen: Time
     count: int
     example: str | None
+    proposals: list[dict[str, Any]]
+    """Meter entries, with null for what a person must decide."""
 
 
 class ProblemShape(_Shape):
@@ -180,6 +219,8 @@ class ProblemShape(_Shape):
     severity: str
     message: str
     since: Time | None
+    evidence: dict[str, float | str] = Field(description="The numbers behind the message")
+    remedy: str | None
 
 
 _SITE = Field(None, description="Site id; without it every site", min_length=1)
@@ -230,6 +271,14 @@ class EventQuery(SiteQuery):
     to: str | None = _TO
 
 
+class BalanceQuery(SiteQuery):
+    """Balances of the meter tree."""
+
+    window: str | None = Field(None, description="As for kpi; the last 24h without window and from", min_length=1)
+    from_: str | None = _FROM
+    to: str | None = _TO
+
+
 class KpiQuery(SiteQuery):
     """KPI values."""
 
@@ -241,3 +290,13 @@ class KpiQuery(SiteQuery):
     )
     from_: str | None = _FROM
     to: str | None = _TO
+
+
+class ExplainQuery(SpanQuery):
+    """One KPI value."""
+
+    kpi: str = Field(description="One KPI name", examples=["pue"], min_length=1)
+    window: str | None = Field(None, description="As for kpi; without it the value of [from, to)", min_length=1)
+    at: str | None = Field(
+        None, description="A time in the calendar window, or the end of the rolling one; the latest", min_length=1
+    )

@@ -29,7 +29,8 @@ function fraction(kpi, figure) {
   return `${amount(kpi.numerator, figure.amounts[0])} ÷ ${amount(kpi.denominator, figure.amounts[1])}`;
 }
 
-export const reason = (kpi) => kpi.issues.map((issue) => issue.message).join(" ");
+// What the meter tree leaves open has a table of its own.
+export const reason = (kpi) => kpi.issues.filter((issue) => issue.code !== "balance.open").map((issue) => issue.message).join(" ");
 
 export function drawCard(card, figure, kpi, targets) {
   const set = (name, text) => {

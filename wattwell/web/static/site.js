@@ -1,5 +1,5 @@
 // The page of one site.
-import { alertTables, problemTable, splitTable } from "./tables.js";
+import { alertTables, balanceTable, problemTable, splitTable } from "./tables.js";
 import { drawCard } from "./cards.js";
 import { TimeChart } from "./charts.js";
 import { ago, amount, element, hourMinuteSecond, localSteps, number, percent, plain, power, stamp } from "./format.js";
@@ -68,6 +68,10 @@ function drawAlerts(alerts) {
 }
 
 const drawProblems = (problems) => byId("problems").replaceChildren(problemTable(problems, zone));
+const drawBalance = (rows) => {
+  byId("balance-panel").hidden = rows.length === 0;
+  byId("balance").replaceChildren(balanceTable(rows));
+};
 
 function drawEdge() {
   const ends = (answers.get(overall) ?? []).map((kpi) => Date.parse(kpi.end));
@@ -167,16 +171,18 @@ async function drawCharts() {
 async function step(count) {
   const windows = [...new Set([overall, ...cards.map(windowOf)])];
   const slow = count % 3 === 0;
-  const [alerts, problems, sites, ...found] = await Promise.all([
+  const [alerts, problems, sites, balance, ...found] = await Promise.all([
     ask("alerts", { site: site.id }),
     slow ? ask("problems", { site: site.id }) : null,
     slow ? ask("sites") : null,
+    slow ? ask("balance", { site: site.id }) : null,
     ...windows.map((window) => ask("kpi", { site: site.id, window })),
   ]);
   windows.forEach((window, index) => answers.set(window, found[index]));
   for (const known of [...answers.keys()]) if (!windows.includes(known)) answers.delete(known);
   if (sites) site = sites.find((other) => other.id === site.id) ?? site;
   if (problems) drawProblems(problems);
+  if (balance) drawBalance(balance);
   drawAlerts(alerts);
   drawCards();
   drawEdge();
@@ -198,6 +204,7 @@ function start() {
   drawCards();
   drawAlerts(boot.alerts);
   drawProblems(boot.problems);
+  drawBalance(boot.balance);
   drawEdge();
   const again = keepAsking(step, zone);
   for (const card of cards) card.querySelector("select").addEventListener("change", again);

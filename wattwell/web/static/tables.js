@@ -113,11 +113,27 @@ function pastTable(ended, figures, zone) {
   ));
 }
 
+// Parent minus children of the meter tree, with what their accuracy explains.
+export function balanceTable(rows) {
+  const sum = (value, unit) => (value === null ? "no value" : amount(value, unit === "L" ? "water" : "energy"));
+  const state = ({ issue }) => (issue === null ? "closed" : issue.code === "balance.open" ? "open" : "unknown");
+  const body = rows.map((row) => element(
+    "tr", {},
+    element("th", { scope: "row" }, element("span", { class: "chip", "data-state": row.issue ? row.issue.severity : "ok" }, state(row)), ` ${row.meter}`,
+      element("span", { class: "sub" }, row.children.map(({ meter }) => meter).join(", "))),
+    cell(sum(row.parent_amount, row.unit), "Parent"), cell(sum(row.children_amount, row.unit), "Children"),
+    cell(row.share === null ? sum(row.residual, row.unit) : `${sum(row.residual, row.unit)} (${percent(row.share)})`, "Residual"),
+    cell(sum(row.tolerance, row.unit), "Accuracy explains"), cell(percent(row.usable), "Usable"),
+  ));
+  return element("table", { class: "told" }, head("Meter and its children", "Parent", "Children", "Residual", "Accuracy explains", "Usable"), element("tbody", {}, ...body));
+}
+
 export function problemTable(problems, zone) {
   if (problems.length === 0) return empty("Every meter reports as expected.");
   const rows = problems.map((problem) => element(
     "tr", {}, element("th", { scope: "row" }, element("span", { class: "chip", "data-state": problem.severity }, problem.severity), ` ${problem.meter ?? "site"}`),
-    cell(problem.message, "Problem"), cell(time(problem.since, zone), "Since"),
+    element("td", { "data-label": "Problem" }, problem.message, problem.remedy ? element("span", { class: "sub" }, problem.remedy) : null),
+    cell(time(problem.since, zone), "Since"),
   ));
   return element("table", { class: "told" }, head("Meter", "Problem", "Since"), element("tbody", {}, ...rows));
 }

@@ -1,0 +1,211 @@
+"""Sends what the local store has committed on to the remote store, patiently; see :mod:`wattwell.store.outbox`.
+
+The remote store may be away for as long as it likes: the readings wait in the local store, which all figures are made
+from. The client library's own retries are not used, since they give up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wattwell.config.settings import Config, RemoteSettings
+from wattwell.errors import RemoteStoreError, WattwellError
+from wattwell.intervals import iso
+from wattwell.model import MeterKey
+from wattwell.store.outbox import Progress, ReadingSink
+from wattwell.store.protocol import ReadingStore
+
+if TYPE_CHECKING:
+    from wattwell.store.victoriametrics import VictoriaMetrics
+
+_log = logging.getLogger(__name__)
+STATE = "spool.progress"
+"""Name of the stored document that says how far the remote store has got."""
+SAFE_AFTER = 60.0
+"""Seconds after which an acknowledged reading is on the remote store's disk, if it still runs as the same process.
+
+Above what VictoriaMetrics 1.79 (10 s, as measured) and later ones (5 s, ``-inmemoryDataFlushInterval``) take.
+"""
+_LOOK_EVERY = 10.0
+"""Seconds between two looks at which process answers, while something is not safe yet."""
+_BATCH = 20_000
+_TICK = 0.25
+_FIRST_RETRY = 0.5
+_LONGEST_RETRY = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spool:
+    """What waits for the remote store, and what it should hold."""
+
+    waiting: int
+    """Accepted readings that it has not acknowledged."""
+    since: int | None
+    """When the first of them arrived, microseconds UTC."""
+    error: str | None
+    """Why it does not take readings, while it does not."""
+
+    def __str__(self) -> str:
+        since = "" if self.since is None else f" since {iso(self.since)}"
+        return f"{self.waiting} reading{'' if self.waiting == 1 else 's'} wait in the spool{since}"
+
+
+class Forwarder:
+    """Sends readings to one remote store; one thread calls it, any thread may ask for its state."""
+
+    def __init__(
+        self,
+        store: ReadingStore,
+        sink: ReadingSink,
+        wall: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+        safe_after: float = SAFE_AFTER,
+        batch: int = _BATCH,
+    ) -> None:
+        """``wall`` is microseconds UTC, ``monotonic`` seconds of a clock that never steps, ``batch`` readings."""
+        self._store = store
+        self._sink = sink
+        self._wall = wall
+        self._monotonic = monotonic
+        self._safe_after = safe_after
+        self._batch = batch
+        self._saved = store.load_state(STATE)
+        self._progress = Progress.of(self._saved, sink.url, wall(), monotonic())
+        self._look_at = monotonic()
+        """When to look next at which process answers: before anything is sent, and then from time to time."""
+        self._error: str | None = None
+        store.hold(self._progress.settled)
+
+    @property
+    def error(self) -> str | None:
+        """Why the remote store does not take readings, while it does not."""
+        return self._error
+
+    def state(self) -> Spool:
+        """What waits."""
+        waiting, since = self._store.waiting(self._progress.sent)
+        return Spool(waiting=waiting, since=since, error=self._error)
+
+    def due(self, start: int, end: int) -> Mapping[tuple[MeterKey, int], int]:
+        """How many readings in ``[start, end)`` must be safe in the remote store, by meter and revision."""
+        return self._store.count_by_meter(start, end, self._progress.settled)
+
+    # -- one step ---------------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Sends the next readings, or first looks at who answers; False: there is nothing to do, or it is too early.
+
+        Raises RemoteStoreError or StoreError; nothing is lost then, and the call may be repeated.
+        """
+        now = self._monotonic()
+        readings = self._store.outgoing(self._progress.sent, self._batch)
+        if now >= self._look_at and (len(readings) or self._progress.unsafe):
+            return self._look(now)
+        if not len(readings):
+            return False
+        try:
+            self._sink.write(readings)
+        except RemoteStoreError:
+            self._look_at = now  # another process may answer next, and need not wait for what it lacks
+            raise
+        self._progress.wrote(readings.last, self._monotonic())
+        return True
+
+    def _look(self, now: float) -> bool:
+        """Looks at which process answers, and what is safe by now; False: it has only just started."""
+        identity = self._sink.identity()
+        if identity is None:
+            return False
+        if not self._progress.met(identity, now, self._safe_after):
+            _log.warning("The remote store has restarted; what it may have forgotten is sent again.")
+        self._look_at = now + min(_LOOK_EVERY, self._safe_after)
+        self._store.hold(self._progress.settled)
+        self.save()
+        return True
+
+    def save(self) -> None:
+        """Remembers durably how far the remote store has got."""
+        document = self._progress.document(self._sink.url, self._wall(), self._monotonic())
+        if document != self._saved:
+            self._store.save_states({STATE: document})
+            self._saved = document
+
+    # -- many steps -------------------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Sends what comes until told to stop, however long the remote store is away.
+
+        The log gets one line when it begins to refuse (and one for each new reason), one when it works again.
+        """
+        delay = _FIRST_RETRY
+        while not stop.is_set():
+            try:
+                moved = self.step()
+            except WattwellError as error:
+                self._refused(str(error))
+                stop.wait(delay)
+                delay = min(2 * delay, _LONGEST_RETRY)
+            else:
+                delay = _FIRST_RETRY
+                if moved:
+                    self._taken()
+                else:
+                    stop.wait(_TICK)
+        try:
+            self.save()
+        except WattwellError as error:
+            self._refused(str(error))
+
+    def drain(self, patience: float = 5.0) -> int:
+        """Sends what there is while the remote store takes it; how many readings still wait.
+
+        ``patience``: seconds for a server that has only just started.
+        """
+        deadline = self._monotonic() + patience
+        try:
+            while self._store.waiting(self._progress.sent)[0]:
+                if not self.step():
+                    if self._monotonic() > deadline:
+                        break
+                    time.sleep(_TICK)
+            self.save()
+        except RemoteStoreError as error:
+            self._refused(str(error))
+        return self._store.waiting(self._progress.sent)[0]
+
+    def _refused(self, text: str) -> None:
+        if self._error != text:
+            _log.error("Readings are not sent on, they wait in the spool and nothing is lost: %s", text)
+        self._error = text
+
+    def _taken(self) -> None:
+        if self._error is not None:
+            _log.info("The remote store takes readings again.")
+        self._error = None
+
+
+@contextlib.contextmanager
+def forwarding(config: Config, store: ReadingStore, wall: Callable[[], int]) -> Iterator[Forwarder | None]:
+    """What sends a store's readings on to the configured remote one; None for an embedded store."""
+    if config.store.remote is None:
+        yield None
+        return
+    sink = open_remote(config, config.store.remote)
+    try:
+        yield Forwarder(store, sink, wall)
+    finally:
+        sink.close()
+
+
+def open_remote(config: Config, settings: RemoteSettings) -> VictoriaMetrics:
+    """The remote store, which need not be there."""
+    from wattwell.store.victoriametrics import VictoriaMetrics  # noqa: PLC0415 - takes a quarter second: for whom it serves
+
+    units = {(meter.site, meter.id): meter.unit for site in config.sites.values() for meter in site.meters.values()}
+    return VictoriaMetrics.open(settings, units)

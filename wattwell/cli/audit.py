@@ -1,0 +1,82 @@
+"""``wattwell audit``: the ledger's chain verified, and its entries listed."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from wattwell.app.access import reach, rules_of
+from wattwell.cli.show import emit, table
+from wattwell.config import load
+from wattwell.engine.audit import configuration
+from wattwell.errors import UsageError
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def audit(args: Namespace) -> int:
+    """Runs ``audit verify`` or ``audit show``."""
+    return _verify(args) if args.action == "verify" else _show(args)
+
+
+def _verify(args: Namespace) -> int:
+    config = load(args.config)
+    if args.head is not None and not _HASH.fullmatch(args.head):
+        raise UsageError(f"--head {args.head!r} is no hash: give the 64 digits that an earlier `audit verify` printed")
+    with reach(config) as access:
+        current = configuration(config, rules_of(config))
+        found = access.ask("verify", head=args.head, configuration=current)
+    if args.json:
+        emit(found)
+    else:
+        print(verdict(found))
+    return 0 if found["ok"] else 1
+
+
+def verdict(found: Mapping[str, Any]) -> str:
+    """What a verification found, in words."""
+    count = f"{found['entries']} {'entry' if found['entries'] == 1 else 'entries'}"
+    span = f", {found['first']} to {found['last']}" if found["entries"] else ""
+    broken = found["broken"]
+    if broken is None:
+        return f"the audit ledger holds: {count}{span}\nhead {found['head']}"
+    where = "" if broken["seq"] is None else f" at entry {broken['seq']} ({broken['kind']}, {broken['at']})"
+    return f"the audit ledger is broken{where}: {broken['problem']}\n{count}{span}\nhead {found['head']}"
+
+
+def _show(args: Namespace) -> int:
+    config = load(args.config)
+    with reach(config) as access:
+        entries = access.ask("audit", kind=args.kind)
+    if args.json:
+        emit(entries)
+    else:
+        table("audit", [entry | {"what": summary(entry["kind"], entry["document"])} for entry in entries])
+    return 0
+
+
+def summary(kind: str, document: Mapping[str, Any]) -> str:
+    """An entry in a line."""
+    d = document
+    if kind == "configuration":
+        meters = sum(len(site["meters"]) for site in d["sites"].values())
+        return f"{d['program']}; {_counted(len(d['sites']), 'site')}, {_counted(meters, 'meter')}"
+    if kind == "event":
+        return f"{d['site']}/{d['meter']} {d['event']} at {d['at']}: {d['booked']} {d['unit']} {d['state']}"
+    if kind == "correction":
+        return f"{d['site']}/{d['meter']} {d['event']} at {d['at']} by {d['author']}: {d['reason']}"
+    if kind == "readings":
+        files = ", ".join(file["name"] for file in d["files"])
+        by = "" if d["author"] is None else f" by {d['author']}"
+        return f"{d['site']}: {d['readings']} readings from {files}{by}" + ("" if d["complete"] else ", not complete")
+    was = f" (was {d['old_value']})" if "old_value" in d else ""
+    return (
+        f"{d['site']} {d['label']} {d['start']} to {d['end']}: {d['value']}{was}, revision {d['revision']} "
+        f"by {d['author']}: {d['reason']}"
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,127 @@
+"""The way of committed readings from the local store to a remote one (transactional outbox). Pure.
+
+Every commit is durable in the local store first; from there its readings are sent on in the order of the commits. A
+remote store may acknowledge what it holds in memory only, so two marks are kept: readings up to ``sent`` were
+acknowledged, those up to ``settled`` are safe. A mark becomes safe when it is old enough and the server is still the
+process that acknowledged it; where that has changed, everything after ``settled`` is sent again. So each reading
+arrives at least once, always with the same identity and value, and counts once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from wattwell.intervals import SECOND
+from wattwell.model import Bool, Float64, Int64, MeterKey
+
+_WHOLE = 2**62
+
+
+class Place(NamedTuple):
+    """How far the outbox has been read: by commit, within it by meter number and time."""
+
+    token: int
+    series: int = _WHOLE
+    """Meter number; by default the whole commit has been read."""
+    at: int = _WHOLE
+
+    @property
+    def whole(self) -> int:
+        """The last commit that has been read to its end."""
+        return self.token if self.series == _WHOLE else self.token - 1
+
+    def parameters(self) -> list[int]:
+        """What the store's query for everything after this place asks for."""
+        return [self.token, self.token, self.series, self.series, self.at]
+
+
+START = Place(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """Accepted readings on their way, as columns of equal length."""
+
+    keys: tuple[MeterKey, ...]
+    meter: Int64
+    """Place in ``keys``."""
+    at: Int64
+    """Microseconds UTC."""
+    value: Float64
+    """In the meter's own unit."""
+    revision: Int64
+    """How many accepted values stood at this (meter, time) before; the highest one counts."""
+    apart: Bool
+    """Whether another reading of the meter came earlier in the same millisecond."""
+    last: Place
+    """Where to go on."""
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+class ReadingSink(Protocol):
+    """A remote store. Writing the same readings again must leave it as it was. Raises RemoteStoreError."""
+
+    @property
+    def url(self) -> str:
+        """Which store it is; without secrets."""
+
+    def write(self, readings: Outgoing) -> None:
+        """Returns when the store has acknowledged all of them."""
+
+    def identity(self) -> str | None:
+        """What changes whenever the server may have forgotten what it had acknowledged; None: ask again in a moment."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one remote store has got. Times are seconds of a clock that never steps."""
+
+    settled: int = 0
+    """The last commit that is safe in the remote store."""
+    sent: Place = START
+    """What it has acknowledged."""
+    identity: str | None = None
+    """The server that acknowledged everything between the two."""
+    unsafe: deque[tuple[int, float]] = field(default_factory=deque)
+    """(commit, when) of what was acknowledged and is not yet safe, oldest first."""
+
+    def wrote(self, place: Place, now: float) -> None:
+        """The server has acknowledged everything up to a place."""
+        self.sent = place
+        if place.whole > (self.unsafe[-1][0] if self.unsafe else self.settled):
+            self.unsafe.append((place.whole, now))
+
+    def met(self, identity: str, now: float, age: float) -> bool:
+        """The server is this one now; False: another one than before, so what is not safe must be sent again."""
+        same = self.identity in (None, identity)
+        self.identity = identity
+        if not same:
+            self.sent = Place(self.settled)
+            self.unsafe.clear()
+        while self.unsafe and self.unsafe[0][1] <= now - age:
+            self.settled = self.unsafe.popleft()[0]
+        return same
+
+    # -- as a document ----------------------------------------------------------------------------------------
+
+    def document(self, url: str, wall: int, now: float) -> str:
+        """What survives a restart; ``wall`` is microseconds UTC, the same instant as ``now``."""
+        sent_at = wall - round((now - self.unsafe[-1][1]) * SECOND) if self.unsafe else 0
+        marks = {"settled": self.settled, "sent": max(self.settled, self.sent.whole), "identity": self.identity}
+        return json.dumps({"remote": url, **marks, "sent_at": sent_at})
+
+    @classmethod
+    def of(cls, document: str | None, url: str, wall: int, now: float) -> Progress:
+        """What a document says of this remote store; everything is sent anew to one that it does not speak of."""
+        kept = {} if document is None else json.loads(document)
+        if kept.get("remote") != url:
+            return cls()
+        progress = cls(kept["settled"], Place(kept["sent"]), kept["identity"])
+        if kept["sent"] > kept["settled"]:
+            progress.unsafe.append((kept["sent"], now - max(0, wall - kept["sent_at"]) / SECOND))
+        return progress
