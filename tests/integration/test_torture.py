@@ -10,9 +10,10 @@ from tests.servers import program
 from tests.torture.__main__ import torture
 
 
-@pytest.mark.parametrize(("store", "kills"), [("duckdb", 4)])
+@pytest.mark.parametrize(("store", "kills"), [("duckdb", 4), ("victoriametrics", 3)])
 def test_each_reading_is_stored_once_whatever_is_killed(tmp_path: Path, store: str, kills: int) -> None:
-    program("mosquitto")
+    for server in ("mosquitto", "victoria-metrics"):
+        program(server)
     report = torture(seed=7, kills=kills, store=store, folder=tmp_path)
     assert report["passed"], report
     assert report["store_rows"]["stored"] == report["store_rows"]["expected"] > 100

@@ -46,8 +46,8 @@ def torture(seed: int, kills: int, store: str, folder: Path) -> dict[str, Any]:
         _first_life(world)
         publisher.connect()
         with publisher.sending():
-            for _ in range(kills):
-                _life(world, draw)
+            for life in range(kills):
+                _life(world, draw, life / kills)
         _last_life(world, publisher)
         found = _look(world, publisher)
     finally:
@@ -59,7 +59,7 @@ def torture(seed: int, kills: int, store: str, folder: Path) -> dict[str, Any]:
             remote.stop()
     report = {"seed": seed, "store": store, "kills": kills, **world.counts}
     if remote is not None:
-        report["remote_store_away_seconds"] = round(world.away_seconds)
+        report["remote_store_away_seconds"] = {"in_all": round(sum(world.away)), "longest": round(max(world.away))}
     return report | found | {"seconds": round(time.monotonic() - began)}
 
 
@@ -69,10 +69,10 @@ def _first_life(world: World) -> None:
     world.wait_ready()
 
 
-def _life(world: World, draw: random.Random) -> None:
+def _life(world: World, draw: random.Random, share: float) -> None:
     """Something goes wrong, and the service is killed at some point; the next one starts."""
     ends = time.monotonic() + draw.choice((0.3, 1.0, 2.0, 3.0)) + draw.random()
-    world.trouble()
+    world.trouble(share)
     time.sleep(max(0.0, ends - time.monotonic()))
     world.kill()
     world.start()

@@ -54,8 +54,8 @@ class World:
     """None: the embedded store alone."""
     http_port: int = field(default_factory=free_port)
     counts: dict[str, int] = field(default_factory=dict)
-    away_seconds: float = 0.0
-    """How long the remote store was stopped, in all."""
+    away: list[float] = field(default_factory=list)
+    """Seconds of each stretch in which the remote store was away."""
     _service: subprocess.Popen[bytes] | None = None
     _away_since: float | None = None
 
@@ -111,17 +111,21 @@ class World:
 
     # -- what else goes wrong ---------------------------------------------------------------------------------
 
-    def trouble(self) -> None:
-        """Now and then the broker restarts; the remote store goes away for long, or comes back."""
+    def trouble(self, share: float) -> None:
+        """Now and then the broker restarts; the remote store goes away, or comes back, at a share of the test.
+
+        For the middle half of the test it is away without a break.
+        """
         if self.draw.random() < 0.2:
             self.broker.stop()
             self.broker.start()
             self.count("broker_restarts")
         if self.remote is None:
             return
-        if self._away_since is not None and self.draw.random() < 0.25:
+        long = 0.25 <= share < 0.75
+        if self._away_since is not None and not long and self.draw.random() < 0.25:
             self.back()
-        elif self._away_since is None and self.draw.random() < 0.35:
+        elif self._away_since is None and (long or self.draw.random() < 0.35):
             self._away_since = time.monotonic()
             if self.draw.random() < 0.5:
                 self.remote.kill()
@@ -133,7 +137,7 @@ class World:
     def back(self) -> None:
         """The remote store is there again."""
         if self.remote is not None and self._away_since is not None:
-            self.away_seconds += time.monotonic() - self._away_since
+            self.away.append(time.monotonic() - self._away_since)
             self._away_since = None
             self.remote.start()
 
