@@ -9,24 +9,46 @@ ends with the next step too. Its history is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alerts import documents
-from alerts.machine import NO_DATA_SUFFIX, AlertState, Context, Phase, Sample, Status, Transition, data_alert_name, step
+from alerts.inhibition import Basis, Place, inhibitors, place_of
+from alerts.machine import (
+    NO_DATA_SUFFIX,
+    WITH_DATA_ALERT,
+    AlertState,
+    Context,
+    Key,
+    Phase,
+    Sample,
+    Status,
+    Transition,
+    data_alert_name,
+    key_of,
+    step,
+)
 from alerts.notification import Notification
 from alerts.wording import labels_of, transition_annotations
 from wattwell.errors import UsageError
 from wattwell.intervals import iso
-from wattwell.model import AlertRule
+from wattwell.model import ANY_METER, PER_METER, AlertRule
 
 HISTORY_LIMIT = 1000
-"""Ended alerts kept by site and alert name; what goes beyond is counted in ``SiteBoard.dropped``."""
-VERSION = 1
+"""Ended alerts kept by site, alert name and meter; what goes beyond is counted in ``SiteBoard.dropped``."""
+VERSION = 2
+"""Version 1 had neither meters nor anything that was not told."""
+NO_SITE = ""
+"""In place of a site: rules that belong to none."""
 
-Samples = Mapping[tuple[str, str], Sample]
-"""(kpi, window) -> the figure at one edge."""
+Samples = Mapping[Key, Sample]
+"""What is known at one edge."""
+
+
+def keyed(name: str, meter: str) -> str:
+    """How states and alerts are told apart on one site: neither names nor meters hold a slash."""
+    return f"{name}/{meter}" if meter else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +72,17 @@ class Episode:
     labels: Mapping[str, str]
     """As they were when it fired, so that its end carries the same."""
     annotations: Mapping[str, str]
+    meter: str = ""
+    """Of a rule on meters; else empty."""
+    told: bool = True
+    """Whether its beginning was told; only then is its end."""
+    inhibited_by: str | None = None
+    """The alert that keeps it from being told, at the last step."""
+
+    @property
+    def key(self) -> str:
+        """What tells it apart from the other open alerts of its site."""
+        return keyed(self.name, self.meter)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, by field."""
@@ -64,12 +97,15 @@ class Episode:
             "peak": self.peak,
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
+            "meter": self.meter,
+            "told": self.told,
+            "inhibited_by": self.inhibited_by,
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Episode:
-        """The episode of a document of :meth:`to_json`; KeyError or TypeError when it is none."""
-        return cls(**{**document, "context": Context(**document["context"])})
+        """The episode of a document of :meth:`to_json`; KeyError, TypeError or ValueError when it is none."""
+        return cls(**{**document, "context": Context.from_json(document["context"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +115,13 @@ class SiteBoard:
     at: int | None = None
     """The last edge stepped, microseconds UTC; the next to step is one grid interval later."""
     states: Mapping[str, AlertState] = field(default_factory=dict)
-    """By rule name."""
+    """By rule name and meter, see :func:`keyed`."""
     open: Mapping[str, Episode] = field(default_factory=dict)
-    """By alert name: what is firing, the data alerts among it."""
+    """By :attr:`Episode.key`: what is firing, the data alerts among it."""
     history: Mapping[str, tuple[Episode, ...]] = field(default_factory=dict)
-    """By alert name: what has ended, oldest first."""
+    """By :attr:`Episode.key`: what has ended, oldest first."""
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """By alert name: how many ended alerts are no longer kept."""
+    """By :attr:`Episode.key`: how many ended alerts are no longer kept."""
 
 
 _UNSTEPPED = SiteBoard()
@@ -103,21 +139,37 @@ class Board:
         return self.sites.get(site, _UNSTEPPED)
 
 
+def watches(rule: AlertRule, site: str) -> bool:
+    """Whether a rule watches a site, or NO_SITE."""
+    if rule.signal == "spool":
+        return site == NO_SITE
+    return site != NO_SITE and (not rule.sites or site in rule.sites)
+
+
 def rules_of(rules: Iterable[AlertRule], site: str) -> tuple[AlertRule, ...]:
     """The rules that watch a site; UsageError when two of them, or a rule and a data alert, share a name."""
-    chosen = tuple(rule for rule in rules if not rule.sites or site in rule.sites)
+    chosen = tuple(rule for rule in rules if watches(rule, site))
     taken: set[str] = set()
     for rule in chosen:
-        names = {rule.name, data_alert_name(rule)}
-        if clash := names & taken:
+        names = (rule.name, data_alert_name(rule)) if rule.signal in WITH_DATA_ALERT else (rule.name,)
+        if clash := taken.intersection(names):
             raise UsageError(f"alert name {min(clash)} is used twice on site {site}; give each rule a name of its own")
-        taken |= names
+        taken.update(names)
     return chosen
 
 
-def needed(rules: Iterable[AlertRule], site: str) -> frozenset[tuple[str, str]]:
-    """The (kpi, window) pairs that :func:`advance` wants to see for a site."""
-    return frozenset((rule.kpi, rule.window) for rule in rules if not rule.sites or site in rule.sites)
+def needed(rules: Iterable[AlertRule], site: str) -> frozenset[Key]:
+    """What :func:`advance` wants to see for a site; for a rule on any meter it wants every meter that is watched."""
+    return frozenset(key_of(rule) for rule in rules if watches(rule, site))
+
+
+def meters_of(rule: AlertRule, keys: Collection[Key]) -> tuple[str, ...]:
+    """The meters that a rule has an alert for, of those sampled; one empty name for a rule that is not on meters."""
+    if rule.signal not in PER_METER:
+        return ("",)
+    if rule.of != ANY_METER:
+        return (rule.of,) if key_of(rule) in keys else ()
+    return tuple(sorted({meter for signal, meter, window in keys if (signal, window) == (rule.signal, rule.window)}))
 
 
 def advance(
@@ -126,99 +178,149 @@ def advance(
     site: str,
     at: int,
     samples: Samples,
-    warming: Collection[tuple[str, str]] = (),
+    held: Collection[Key] = (),
+    *,
+    basis: Basis | None = None,
+    mute: Callable[[Episode], bool] = lambda _: False,
 ) -> tuple[Board, tuple[Notification, ...]]:
     """The board after the grid edge ``at`` of a site, and what there is to tell.
 
-    A pair (kpi, window) that ``samples`` lacks is a figure without a value; rules on a pair in ``warming``, whose
-    window reaches back before the site's first data, wait as they are. An edge that was stepped before changes
-    nothing. A sample of another edge is a ValueError.
+    A figure that ``samples`` lacks is one without a value; a meter that it lacks is not watched any more. Rules on a
+    key in ``held`` wait as they are: nothing is known of it that could be judged. An alert that ``mute`` chooses, or
+    another alert inhibits (``basis`` says what figures are made of), is told once neither holds any more. An edge that
+    was stepped before changes nothing. A sample of another edge is a ValueError.
     """
     before = board.site(site)
     if before.at is not None and at <= before.at:
         return board, ()
     watching = rules_of(rules, site)
-    after, told = _retire(before, {rule.name for rule in watching}, site, at)
-    states: dict[str, AlertState] = {}
+    found = [*samples, *held] if any(rule.signal in PER_METER for rule in watching) else ()
+    stepping = _Stepping(before, site, at)
+    watched = [(rule, meter) for rule in watching for meter in meters_of(rule, found)]
+    stepping.retire({keyed(rule.name, meter) for rule, meter in watched})
     missing = Sample(at, None)
-    for rule in watching:
-        if (rule.kpi, rule.window) in warming:
-            states[rule.name] = after.states.get(rule.name, _NEVER)
-            continue
-        sample = samples.get((rule.kpi, rule.window), missing)
-        if sample.at != at:
-            raise ValueError(f"alert {rule.name}: the sample is of edge {iso(sample.at)}, the step of edge {iso(at)}")
-        states[rule.name], turned = step(rule, after.states.get(rule.name, _NEVER), sample)
-        for each in turned:
-            after, notification = _book(after, rule, site, states[rule.name], each)
-            told.append(notification)
-    after = replace(after, at=at, states=states)
-    return Board(sites={**board.sites, site: after}), tuple(told)
+    for rule, meter in watched:
+        key = key_of(rule, meter)
+        state = before.states.get(keyed(rule.name, meter), _NEVER)
+        if key not in held:
+            sample = samples.get(key, missing)
+            if sample.at != at:
+                raise ValueError(
+                    f"alert {rule.name}: the sample is of edge {iso(sample.at)}, the step of edge {iso(at)}"
+                )
+            state, turned = step(rule, state, sample)
+            for each in turned:
+                stepping.book(rule, meter, state, each)
+        stepping.states[keyed(rule.name, meter)] = state
+    told = stepping.tell(_places(watching, stepping.open, basis or {}), mute)
+    return Board(sites={**board.sites, site: stepping.result()}), told
+
+
+def _places(rules: Sequence[AlertRule], alerts: Mapping[str, Episode], basis: Basis) -> list[tuple[str, Place | None]]:
+    by_name = {rule.name: (index, rule) for index, rule in enumerate(rules)} if alerts else {}
+    return [
+        (key, place_of(by_name[each.rule][1], by_name[each.rule][0], each.name, each.meter, basis))
+        for key, each in alerts.items()
+    ]
+
+
+class _Stepping:
+    """One site's alerts while an edge is stepped."""
+
+    def __init__(self, before: SiteBoard, site: str, at: int) -> None:
+        self._before, self._site, self._at = before, site, at
+        self.states: dict[str, AlertState] = {}
+        self.open = before.open
+        self._history, self._dropped = before.history, before.dropped
+        self._turned: list[Episode] = []
+
+    def retire(self, watched: Collection[str]) -> None:
+        """Ends the open alerts of what is no longer watched: nothing would ever clear them."""
+        for episode in tuple(self.open.values()):
+            if keyed(episode.rule, episode.meter) in watched:
+                continue
+            what = (
+                f"{episode.rule} is no longer configured"
+                if not episode.meter
+                else f"{episode.meter} is watched no more"
+            )
+            where = f" on {self._site}" if self._site else ""
+            summary = f"{episode.name}{where} ended because {what}, not because it cleared."
+            annotations = {**episode.annotations, "summary": summary}
+            self._close(replace(episode, resolved_at=self._at, annotations=annotations))
+
+    def book(self, rule: AlertRule, meter: str, state: AlertState, turned: Transition) -> None:
+        """Opens or ends an alert."""
+        annotations = transition_annotations(rule, self._site, state, turned, meter)
+        if turned.status is Status.RESOLVED:
+            self._close(
+                replace(
+                    self.open[keyed(turned.name, meter)],
+                    resolved_at=turned.at,
+                    value=turned.value,
+                    provisional=state.provisional,
+                    context=state.context,
+                    peak=turned.peak,
+                    annotations=annotations,
+                )
+            )
+            return
+        begun = Episode(
+            name=turned.name,
+            rule=rule.name,
+            fired_at=turned.at,
+            resolved_at=None,
+            value=turned.value,
+            provisional=state.provisional,
+            context=state.context,
+            peak=turned.peak,
+            labels=labels_of(rule, self._site, meter, data=turned.data),
+            annotations=annotations,
+            meter=meter,
+            told=False,
+        )
+        self.open = {**self.open, begun.key: begun}
+        self._turned.append(begun)
+
+    def _close(self, ended: Episode) -> None:
+        kept = (*self._history.get(ended.key, ()), ended)
+        surplus = max(len(kept) - HISTORY_LIMIT, 0)
+        if surplus:
+            self._dropped = {**self._dropped, ended.key: self._dropped.get(ended.key, 0) + surplus}
+        self.open = {key: episode for key, episode in self.open.items() if key != ended.key}
+        self._history = {**self._history, ended.key: kept[surplus:]}
+        self._turned.append(ended)
+
+    def tell(
+        self, places: Iterable[tuple[str, Place | None]], mute: Callable[[Episode], bool]
+    ) -> tuple[Notification, ...]:
+        """What there is to tell: what turned, then what may be told by now; marks what is inhibited."""
+        if not self.open and not self._turned:
+            return ()
+        inhibited = inhibitors(places)
+        after: dict[str, Episode] = {}
+        for key, episode in self.open.items():
+            by = inhibited.get(key)
+            told = episode.told or (by is None and not mute(episode))
+            changed = (told, by) != (episode.told, episode.inhibited_by)
+            after[key] = replace(episode, told=told, inhibited_by=by) if changed else episode
+        begun = {each.key for each in self._turned if each.resolved_at is None}
+        turned = [after.get(each.key, each) if each.resolved_at is None else each for each in self._turned]
+        freed = [each for key, each in after.items() if key not in begun and each.told and not self.open[key].told]
+        self.open = after
+        return tuple(_told(self._site, each) for each in (*turned, *freed) if each.told)
+
+    def result(self) -> SiteBoard:
+        """The site's alerts after the edge."""
+        return SiteBoard(at=self._at, states=self.states, open=self.open, history=self._history, dropped=self._dropped)
 
 
 def open_notifications(board: Board) -> tuple[Notification, ...]:
-    """What is firing now, for someone who has not been told: oldest first."""
-    found = [_told(site, episode) for site, alerts in board.sites.items() for episode in alerts.open.values()]
+    """What is firing now and was told, for someone who has not been told: oldest first."""
+    found = [
+        _told(site, episode) for site, alerts in board.sites.items() for episode in alerts.open.values() if episode.told
+    ]
     return tuple(sorted(found, key=lambda each: (each.starts_at, each.key)))
-
-
-def _book(
-    alerts: SiteBoard, rule: AlertRule, site: str, state: AlertState, turned: Transition
-) -> tuple[SiteBoard, Notification]:
-    annotations = transition_annotations(rule, site, state, turned)
-    if turned.status is Status.RESOLVED:
-        return _close(
-            alerts,
-            site,
-            replace(
-                alerts.open[turned.name],
-                resolved_at=turned.at,
-                value=turned.value,
-                provisional=state.provisional,
-                context=state.context,
-                peak=turned.peak,
-                annotations=annotations,
-            ),
-        )
-    begun = Episode(
-        name=turned.name,
-        rule=rule.name,
-        fired_at=turned.at,
-        resolved_at=None,
-        value=turned.value,
-        provisional=state.provisional,
-        context=state.context,
-        peak=turned.peak,
-        labels=labels_of(rule, site, data=turned.data),
-        annotations=annotations,
-    )
-    return replace(alerts, open={**alerts.open, begun.name: begun}), _told(site, begun)
-
-
-def _close(alerts: SiteBoard, site: str, ended: Episode) -> tuple[SiteBoard, Notification]:
-    kept = (*alerts.history.get(ended.name, ()), ended)
-    surplus = max(len(kept) - HISTORY_LIMIT, 0)
-    dropped = alerts.dropped
-    if surplus:
-        dropped = {**dropped, ended.name: dropped.get(ended.name, 0) + surplus}
-    still_open = {name: episode for name, episode in alerts.open.items() if name != ended.name}
-    history = {**alerts.history, ended.name: kept[surplus:]}
-    return replace(alerts, open=still_open, history=history, dropped=dropped), _told(site, ended)
-
-
-def _retire(alerts: SiteBoard, rules: Set[str], site: str, at: int) -> tuple[SiteBoard, list[Notification]]:
-    """Ends the open alerts of rules that are no longer configured: nothing would ever clear them."""
-    told: list[Notification] = []
-    for episode in tuple(alerts.open.values()):
-        if episode.rule in rules:
-            continue
-        summary = (
-            f"{episode.name} on {site} ended because {episode.rule} is no longer configured, not because it cleared."
-        )
-        ended = replace(episode, resolved_at=at, annotations={**episode.annotations, "summary": summary})
-        alerts, notification = _close(alerts, site, ended)
-        told.append(notification)
-    return alerts, told
 
 
 def _told(site: str, episode: Episode) -> Notification:
@@ -230,6 +332,7 @@ def _told(site: str, episode: Episode) -> Notification:
         ends_at=episode.resolved_at,
         labels=episode.labels,
         annotations=episode.annotations,
+        meter=episode.meter,
     )
 
 
@@ -255,9 +358,9 @@ def load(sites: Iterable[str], load_state: Callable[[str], str | None]) -> Board
         name, history = _states_name(site), load_state(_history_name(site))
         if (text := load_state(name)) is None:
             continue
-        alerts = documents.read(text, name, VERSION, _parse_states)
+        alerts = documents.read(text, name, VERSION, _parse_states, oldest=1)
         if history is not None:
-            kept, dropped = documents.read(history, _history_name(site), VERSION, _parse_history)
+            kept, dropped = documents.read(history, _history_name(site), VERSION, _parse_history, oldest=1)
             alerts = replace(alerts, history=kept, dropped=dropped)
         found[site] = alerts
     return Board(sites=found)
@@ -288,16 +391,21 @@ def _history_document(alerts: SiteBoard) -> dict[str, Any]:
 
 def _parse_states(document: Mapping[str, Any]) -> SiteBoard:
     states = {name: AlertState.from_json(state) for name, state in document["states"].items()}
-    opened = {episode["name"]: Episode.from_json(episode) for episode in document["open"]}
-    firing = {name for name, state in states.items() if state.phase is Phase.FIRING}
-    outages = {name + NO_DATA_SUFFIX for name, state in states.items() if state.data_fired_at is not None}
+    opened = {episode.key: episode for episode in map(Episode.from_json, document["open"])}
+    firing = {key for key, state in states.items() if state.phase is Phase.FIRING}
+    outages = {_data_key(key) for key, state in states.items() if state.data_fired_at is not None}
     if set(opened) != firing | outages:
         raise ValueError(f"open alerts {sorted(opened)} where the states say {sorted(firing | outages)}")
     return SiteBoard(at=document["at"], states=states, open=opened)
 
 
 def _parse_history(document: Mapping[str, Any]) -> tuple[dict[str, tuple[Episode, ...]], dict[str, int]]:
-    by_name: dict[str, list[Episode]] = {}
-    for episode in document["history"]:
-        by_name.setdefault(episode["name"], []).append(Episode.from_json(episode))
-    return {name: tuple(episodes) for name, episodes in by_name.items()}, dict(document["dropped"])
+    by_key: dict[str, list[Episode]] = {}
+    for episode in map(Episode.from_json, document["history"]):
+        by_key.setdefault(episode.key, []).append(episode)
+    return {key: tuple(episodes) for key, episodes in by_key.items()}, dict(document["dropped"])
+
+
+def _data_key(key: str) -> str:
+    name, _, meter = key.partition("/")
+    return keyed(name + NO_DATA_SUFFIX, meter)

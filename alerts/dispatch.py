@@ -38,5 +38,7 @@ def _outcome(name: str, batch: tuple[Notification, ...], attempt: Future[None]) 
     if fault is None:
         return Delivery(notifier=name, batch=batch, error=None)
     if isinstance(fault, DeliveryError):
-        return Delivery(notifier=name, batch=batch, error=str(fault), retry_after=fault.retry_after)
+        return Delivery(
+            notifier=name, batch=batch, error=str(fault), retry_after=fault.retry_after, refused=fault.refused
+        )
     return Delivery(notifier=name, batch=batch, error=f"{type(fault).__name__}: {fault}")

@@ -21,8 +21,11 @@ def write(kind: str, version: int, content: Mapping[str, Any]) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def read(text: str, kind: str, version: int, parse: Callable[[Mapping[str, Any]], T]) -> T:
-    """What ``parse`` makes of a document; DocumentError when it is another kind, another version or damaged."""
+def read(text: str, kind: str, version: int, parse: Callable[[Mapping[str, Any]], T], oldest: int | None = None) -> T:
+    """What ``parse`` makes of a document; DocumentError when it is another kind, another version or damaged.
+
+    ``parse`` reads documents of the versions ``oldest`` (``version`` unless said otherwise) to ``version``.
+    """
     remedy = f"restore the store from a backup, or delete the document {kind} to start without what it remembers"
     try:
         document = json.loads(text)
@@ -30,7 +33,7 @@ def read(text: str, kind: str, version: int, parse: Callable[[Mapping[str, Any]]
         raise DocumentError(f"the stored document {kind} is no JSON ({fault}); {remedy}") from fault
     if not isinstance(document, dict) or document.get("kind") != kind:
         raise DocumentError(f"the stored document {kind} holds something else ({text[:40]!r}); {remedy}")
-    if document.get("version") != version:
+    if document.get("version") not in range(version if oldest is None else oldest, version + 1):
         raise DocumentError(
             f"the stored document {kind} has version {document.get('version')!r} and this Wattwell reads version "
             f"{version}; run the Wattwell that wrote it, or {remedy}"

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from enum import StrEnum
 from typing import Any
@@ -34,6 +34,12 @@ from wattwell.model import AlertRule, KpiValue
 
 NO_DATA_SUFFIX = "NoData"
 """Appended to a rule's name, it names the rule's data alert."""
+CONTRADICTION = "pue.below_one"
+"""The issue of a figure whose data are there and contradict each other."""
+WITH_DATA_ALERT = ("kpi", "power")
+"""Signals whose rules have a data alert; the other ones are data signals themselves, or speak late."""
+Key = tuple[str, str, str]
+"""What a sample is of: signal; KPI, subsystem, meter or ``readings``; window. Of course: ``low`` or ``high`` end."""
 
 
 class Phase(StrEnum):
@@ -64,10 +70,25 @@ class Context:
     """Share of the window that every meter needed measured, 0-1."""
     category: int | None = None
     """PUE category where the figure has one."""
+    between: tuple[float, float] | None = None
+    """The interval of an expected figure, its lower end first."""
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object, by field."""
-        return {"label": self.label, "unit": self.unit, "coverage": self.coverage, "category": self.category}
+        """As a JSON object that :meth:`from_json` reads back."""
+        found = {"label": self.label, "unit": self.unit, "coverage": self.coverage, "category": self.category}
+        return found if self.between is None else found | {"between": list(self.between)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Context:
+        """The context of a document of :meth:`to_json`; TypeError or ValueError when it is none."""
+        fields = dict(document)
+        if "between" in fields:
+            low, high = fields["between"]
+            fields["between"] = (low, high)
+        return cls(**fields)
+
+
+_NOTHING_BESIDE = Context()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +101,10 @@ class Sample:
     """None where there is none; never NaN."""
     provisional: bool = False
     """True where the figure may be shown, but not judged."""
-    context: Context = field(default_factory=Context)
+    context: Context = _NOTHING_BESIDE
+    withheld: float | None = None
+    """What a figure without a value would be, where the data are there and contradict each other (PUE below 1): it may
+    breach a threshold, but clears nothing, and is no outage."""
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
@@ -91,7 +115,14 @@ def sample_of(kpi: KpiValue) -> Sample:
     """A KPI value as a rule sees it: placed at the end of its window."""
     value = kpi.value if kpi.value is not None and math.isfinite(kpi.value) else None
     context = Context(label=kpi.label, unit=kpi.unit, coverage=kpi.coverage, category=kpi.category)
-    return Sample(kpi.interval.end, value, kpi.provisional, context)
+    return Sample(kpi.interval.end, value, kpi.provisional, context, _withheld(kpi))
+
+
+def _withheld(kpi: KpiValue) -> float | None:
+    codes = {issue.code for issue in kpi.issues}
+    if kpi.value is not None or CONTRADICTION not in codes or any(code.startswith("coverage.") for code in codes):
+        return None
+    return kpi.numerator / kpi.denominator if kpi.numerator is not None and kpi.denominator else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +137,7 @@ class AlertState:
     value: float | None = None
     """At the last edge."""
     provisional: bool = False
-    context: Context = field(default_factory=Context)
+    context: Context = _NOTHING_BESIDE
     peak: float | None = None
     """The worst value judged since the breach began that is pending or firing."""
     last_breach: int | None = None
@@ -126,7 +157,7 @@ class AlertState:
     def from_json(cls, document: Mapping[str, Any]) -> AlertState:
         """The state of a document of :meth:`to_json`; KeyError, TypeError or ValueError when it is none."""
         fields = dict(document)
-        return cls(**{**fields, "phase": Phase(fields["phase"]), "context": Context(**fields["context"])})
+        return cls(**{**fields, "phase": Phase(fields["phase"]), "context": Context.from_json(fields["context"])})
 
 
 _STATE_FIELDS = tuple(each.name for each in fields_of(AlertState))
@@ -147,6 +178,13 @@ class Transition:
     """The figure at that edge."""
     peak: float | None
     """The worst value judged so far; None for the data alert."""
+
+
+def key_of(rule: AlertRule, meter: str = "") -> Key:
+    """What a rule looks at; of a rule on any meter: of this meter."""
+    if rule.signal == "course":
+        return rule.signal, rule.kpi, "low" if rule.above is not None else "high"
+    return rule.signal, meter or rule.of or rule.kpi, rule.window
 
 
 def data_alert_name(rule: AlertRule) -> str:
@@ -175,16 +213,29 @@ def step(rule: AlertRule, state: AlertState, sample: Sample) -> tuple[AlertState
     threshold = threshold_of(rule)
     if state.at is not None and sample.at <= state.at:
         return state, ()
-    seen = replace(
-        state, at=sample.at, value=sample.value, provisional=sample.provisional, context=_context(state, sample)
+    missing_since, data_fired_at, data = _outage(rule, state, sample)
+    phase, since, peak, last_breach = _judge(rule, threshold, state, sample)
+    value = sample.withheld if sample.value is None and last_breach == sample.at else sample.value
+    after = AlertState(
+        at=sample.at,
+        phase=phase,
+        since=since,
+        value=value,
+        provisional=sample.provisional,
+        context=_context(state, sample),
+        peak=peak,
+        last_breach=last_breach,
+        missing_since=missing_since,
+        data_fired_at=data_fired_at,
     )
-    seen, data = _outage(rule, seen, sample)
-    judged = _judge(rule, threshold, seen, sample)
-    if (judged.phase is Phase.FIRING) == (state.phase is Phase.FIRING):
-        return judged, data
-    status = Status.FIRING if judged.phase is Phase.FIRING else Status.RESOLVED
-    turned = Transition(name=rule.name, data=False, status=status, at=sample.at, value=sample.value, peak=judged.peak)
-    return judged, (*data, turned)
+    fires = phase is Phase.FIRING
+    if fires == (state.phase is Phase.FIRING):
+        return after, data
+    status = Status.FIRING if fires else Status.RESOLVED
+    turned = Transition(
+        name=rule.name, data=False, status=status, at=sample.at, value=value, peak=peak if fires else state.peak
+    )
+    return after, (*data, turned)
 
 
 def run(
@@ -214,55 +265,54 @@ def _context(state: AlertState, sample: Sample) -> Context:
     return sample.context
 
 
-def _outage(rule: AlertRule, state: AlertState, sample: Sample) -> tuple[AlertState, tuple[Transition, ...]]:
-    """The data alert: once per run of edges without a value, ``hold`` after the first of them."""
-    name = data_alert_name(rule)
-    if sample.value is not None:
-        if state.missing_since is None:
-            return state, ()
-        back = replace(state, missing_since=None, data_fired_at=None)
+_Outage = tuple[int | None, int | None, tuple[Transition, ...]]
+
+
+def _outage(rule: AlertRule, state: AlertState, sample: Sample) -> _Outage:
+    """The data alert: once per run of edges without a value, ``hold`` after the first of them.
+
+    The first of them, when the alert fired, and what began or ended.
+    """
+    if sample.value is not None or sample.withheld is not None or rule.signal not in WITH_DATA_ALERT:
         if state.data_fired_at is None:
-            return back, ()
-        return back, (
-            Transition(name=name, data=True, status=Status.RESOLVED, at=sample.at, value=sample.value, peak=None),
-        )
-    missing_since = sample.at if state.missing_since is None else state.missing_since
-    if state.data_fired_at is not None or sample.at - missing_since < rule.hold:
-        return replace(state, missing_since=missing_since), ()
-    out = replace(state, missing_since=missing_since, data_fired_at=sample.at)
-    return out, (Transition(name=name, data=True, status=Status.FIRING, at=sample.at, value=None, peak=None),)
+            return None, None, ()
+        return None, None, (_data(rule, Status.RESOLVED, sample),)
+    since = sample.at if state.missing_since is None else state.missing_since
+    if state.data_fired_at is not None or sample.at - since < rule.hold:
+        return since, state.data_fired_at, ()
+    return since, sample.at, (_data(rule, Status.FIRING, sample),)
 
 
-def _judge(rule: AlertRule, threshold: float, state: AlertState, sample: Sample) -> AlertState:
-    """The rule's own phase after a sample."""
-    firing = state.phase is Phase.FIRING
-    if sample.value is None:
-        return state if firing else _enter(state, Phase.NO_DATA, sample.at)
-    if sample.provisional:
-        return state if firing else _enter(state, Phase.INACTIVE, sample.at)
+def _data(rule: AlertRule, status: Status, sample: Sample) -> Transition:
+    return Transition(name=data_alert_name(rule), data=True, status=status, at=sample.at, value=sample.value, peak=None)
+
+
+_Judged = tuple[Phase, int | None, float | None, int | None]
+
+
+def _judge(rule: AlertRule, threshold: float, state: AlertState, sample: Sample) -> _Judged:
+    """The rule's own phase after a sample, since when, the worst value and the last breach."""
+    value = sample.withheld if sample.value is None else sample.value
     # Mirrored at zero a `below` is an `above`: one comparison serves both.
     sense = 1.0 if rule.above is not None else -1.0
-    if sense * sample.value > sense * threshold:
-        return _breach(rule, sense, state, sample.at, sample.value)
-    if not firing:
-        return _enter(state, Phase.INACTIVE, sample.at)
+    if value is not None and not sample.provisional and sense * value > sense * threshold:
+        return _breach(rule, sense, state, sample.at, value)
+    unchanged = (state.phase, state.since, state.peak, state.last_breach)
+    if state.phase is not Phase.FIRING:
+        phase = Phase.NO_DATA if sample.value is None else Phase.INACTIVE
+        return phase, state.since if state.phase is phase and state.since is not None else sample.at, None, None
+    if sample.value is None or sample.provisional:
+        return unchanged
     cleared = rule.clear is None or sense * sample.value <= sense * rule.clear
     kept = state.last_breach is None or sample.at - state.last_breach >= rule.keep_firing
-    return _enter(state, Phase.INACTIVE, sample.at, peak=state.peak) if cleared and kept else state
+    return (Phase.INACTIVE, sample.at, None, None) if cleared and kept else unchanged
 
 
-def _breach(rule: AlertRule, sense: float, state: AlertState, at: int, value: float) -> AlertState:
-    if state.phase not in (Phase.PENDING, Phase.FIRING):
-        state = _enter(state, Phase.PENDING, at)
-    peak = value if state.peak is None or sense * value > sense * state.peak else state.peak
-    state = replace(state, last_breach=at, peak=peak)
-    since = at if state.since is None else state.since
-    if state.phase is Phase.PENDING and at - since >= rule.hold:
-        return replace(state, phase=Phase.FIRING, since=at)
-    return state
-
-
-def _enter(state: AlertState, phase: Phase, at: int, *, peak: float | None = None) -> AlertState:
-    """The state in a phase that remembers no breach; entered now unless it is in it already."""
-    since = state.since if state.phase is phase and state.since is not None else at
-    return replace(state, phase=phase, since=since, peak=peak, last_breach=None)
+def _breach(rule: AlertRule, sense: float, state: AlertState, at: int, value: float) -> _Judged:
+    begun = state.phase in (Phase.PENDING, Phase.FIRING)
+    since = state.since if begun and state.since is not None else at
+    worst = state.peak if begun else None
+    peak = value if worst is None or sense * value > sense * worst else worst
+    if state.phase is Phase.FIRING:
+        return Phase.FIRING, since, peak, at
+    return (Phase.FIRING, at, peak, at) if at - since >= rule.hold else (Phase.PENDING, since, peak, at)

@@ -14,6 +14,7 @@ class Notification:
     """What every notifier is given; times are microseconds UTC, data time."""
 
     site: str
+    """Empty for what concerns no site."""
     name: str
     status: Status
     starts_at: int
@@ -21,11 +22,14 @@ class Notification:
     """None while the alert is firing."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    meter: str = ""
+    """Of a rule on meters, the one that it is about; else empty."""
 
     @property
     def key(self) -> str:
         """The same for every repetition of this notification, and for no other one."""
-        return f"{self.site}/{self.name}/{self.starts_at}/{self.status.value}"
+        name = f"{self.name}/{self.meter}" if self.meter else self.name
+        return f"{self.site}/{name}/{self.starts_at}/{self.status.value}"
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object that :meth:`from_json` reads back to an equal notification."""
@@ -37,6 +41,7 @@ class Notification:
             "ends_at": self.ends_at,
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
+            "meter": self.meter,
         }
 
     @classmethod

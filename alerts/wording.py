@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from alerts.machine import AlertState, Context, Phase, Status, Transition, data_alert_name, threshold_of
-from wattwell.intervals import format_duration, iso
+from wattwell.intervals import SECOND, format_duration, iso
 from wattwell.model import AlertRule
 
 _MOST_DECIMALS = 9
@@ -25,74 +26,139 @@ def number(value: float, apart_from: float | None = None) -> str:
     return text
 
 
-def labels_of(rule: AlertRule, site: str, *, data: bool = False) -> dict[str, str]:
-    """What identifies an alert: the rule's own labels, and those that no rule may replace."""
-    return {
-        **rule.labels,
+def labels_of(rule: AlertRule, site: str, meter: str = "", *, data: bool = False) -> dict[str, str]:
+    """What identifies an alert: the rule's own labels, and those that no rule may replace; none of them is empty."""
+    own = {
         "alertname": data_alert_name(rule) if data else rule.name,
         "site": site,
         "severity": rule.severity,
         "kpi": rule.kpi,
         "window": rule.window,
+        "meter": meter,
+        "subsystem": rule.of if rule.signal == "power" else "",
     }
+    return {**rule.labels, **{name: text for name, text in own.items() if text}}
 
 
-def annotations_of(rule: AlertRule, site: str, state: AlertState) -> dict[str, str]:
+def annotations_of(rule: AlertRule, site: str, state: AlertState, meter: str = "") -> dict[str, str]:
     """Annotations of the state a rule is in."""
-    return {"summary": _state_sentence(rule, site, state), **rule.annotations}
+    return _annotations(rule, _Words(rule, site, meter).state(state))
 
 
-def transition_annotations(rule: AlertRule, site: str, state: AlertState, turned: Transition) -> dict[str, str]:
+def transition_annotations(
+    rule: AlertRule, site: str, state: AlertState, turned: Transition, meter: str = ""
+) -> dict[str, str]:
     """Annotations of what has just begun or ended; ``state`` is the one after it."""
+    words = _Words(rule, site, meter)
     if turned.data:
-        summary = data_sentence(rule, site, state, turned.status)
-    elif turned.status is Status.FIRING:
-        summary = _state_sentence(rule, site, state)
-    else:
-        summary = f"{_figure(rule, site, state)}: {_cleared(rule)}; the worst was {_peak(rule, turned.peak)}."
-    return {"summary": summary, **rule.annotations}
+        return _annotations(rule, words.data(state, turned.status))
+    return _annotations(rule, words.state(state) if turned.status is Status.FIRING else words.ended(state, turned))
 
 
-def data_sentence(rule: AlertRule, site: str, state: AlertState, status: Status) -> str:
-    """The sentence of the data alert."""
-    if status is Status.RESOLVED:
-        return f"{_figure(rule, site, state)}: the value is back."
-    since = "" if state.missing_since is None else f" since {iso(state.missing_since)}"
-    fires = f"; {rule.name} stays firing meanwhile" if state.phase is Phase.FIRING else ""
-    return f"{_subject(rule, site, state.context)} has had no value{since}{_basis(state)}{fires}."
+def _annotations(rule: AlertRule, summary: str) -> dict[str, str]:
+    runbook = {} if rule.runbook is None else {"runbook_url": rule.runbook}
+    return {"summary": summary, **runbook, **rule.annotations}
 
 
-def _state_sentence(rule: AlertRule, site: str, state: AlertState) -> str:
-    figure = _figure(rule, site, state)
-    if state.at is None:
-        return f"{_subject(rule, site, state.context)} has not been judged yet."
-    if state.phase is Phase.PENDING and state.since is not None:
-        return f"{figure}: {_side(rule)} since {iso(state.since)}, fires after {format_duration(rule.hold)}."
-    if state.phase is Phase.FIRING:
-        return f"{figure}: {_firing(rule, state)}"
-    if state.phase is Phase.NO_DATA:
-        return f"{figure}."
-    return f"{figure}: {'not judged while provisional' if state.provisional else 'not ' + _side(rule)}."
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The sentences about one rule on one site, and meter where it has one."""
+
+    rule: AlertRule
+    site: str
+    meter: str
+
+    def state(self, state: AlertState) -> str:
+        """The state that the rule is in."""
+        figure = self._figure(state)
+        if state.at is None:
+            return f"{self._subject(state.context)} has not been judged yet."
+        if state.phase is Phase.PENDING and state.since is not None:
+            hold = format_duration(self.rule.hold)
+            return f"{figure}: {self._side()} since {iso(state.since)}, fires after {hold}."
+        if state.phase is Phase.FIRING:
+            return f"{figure}: {self._firing(state)}"
+        if state.phase is Phase.NO_DATA:
+            return f"{figure}."
+        return f"{figure}: {'not judged while provisional' if state.provisional else 'not ' + self._side()}."
+
+    def ended(self, state: AlertState, turned: Transition) -> str:
+        """The end of the rule's alert."""
+        cleared = f"no longer {self._side()}"
+        if self.rule.clear is not None:
+            beyond = "at or below" if self.rule.above is not None else "at or above"
+            cleared = f"{beyond} the clear line {self._shown(self.rule.clear, exact=True)}"
+        return f"{self._figure(state)}: {cleared}; the worst was {self._worst(turned.peak)}."
+
+    def data(self, state: AlertState, status: Status) -> str:
+        """The beginning or the end of the data alert."""
+        if status is Status.RESOLVED:
+            return f"{self._figure(state)}: the value is back."
+        since = "" if state.missing_since is None else f" since {iso(state.missing_since)}"
+        fires = f"; {self.rule.name} stays firing meanwhile" if state.phase is Phase.FIRING else ""
+        return f"{self._subject(state.context)} has had no value{since}{_basis(state)}{fires}."
+
+    def _firing(self, state: AlertState) -> str:
+        worst = f"the worst was {self._worst(state.peak)}"
+        if state.value is None or state.provisional:
+            return f"it was {self._side()} before and stays firing; {worst}."
+        if state.last_breach == state.at:
+            held = self.rule.hold and state.since == state.at
+            lasted = f" for {format_duration(self.rule.hold)} or more" if held else ""
+            return f"{self._side()}{lasted}; {worst}."
+        return f"no longer {self._side()}, but not yet clear; {worst}."
+
+    def _subject(self, context: Context) -> str:
+        rule, of = self.rule, f" of {self.site}" if self.site else ""
+        label, over = context.label or rule.kpi, f" over {rule.window}" if rule.window else ""
+        match rule.signal:
+            case "coverage":
+                return f"The coverage of {label}{of}{over}"
+            case "power":
+                return f"The power of {rule.of.replace('_', ' ')}{of}{over or ' over the last interval'}"
+            case "stale":
+                return f"The time since the last reading of {self.meter}{of}"
+            case "balance":
+                return f"What the meters below {self.meter}{of} count more than it{over}"
+            case "spool":
+                return "The number of readings that wait for the store"
+            case "course":
+                return f"{label}{of} for the year"
+            case _:
+                return f"{label}{of}{over}"
+
+    def _figure(self, state: AlertState) -> str:
+        return f"{self._subject(state.context)} {self._said(state)}{_basis(state)}"
+
+    def _said(self, state: AlertState) -> str:
+        if state.value is None:
+            return "has no value"
+        if self.rule.signal == "course" and state.context.between is not None:
+            low, high = (self._shown(end) for end in state.context.between)
+            return f"is on course for {low} to {high}{_unit(state.context)}"
+        return f"is {self._shown(state.value)}{_unit(state.context)}"
+
+    def _side(self) -> str:
+        side = "above" if self.rule.above is not None else "below"
+        return f"{side} {self._shown(threshold_of(self.rule), exact=True)}"
+
+    def _worst(self, peak: float | None) -> str:
+        return "unknown" if peak is None else self._shown(peak)
+
+    def _shown(self, value: float, *, exact: bool = False) -> str:
+        """A value in the words of its signal: a duration, a share, a multiple, or a number."""
+        if self.rule.signal == "stale":
+            return format_duration(round(value) * SECOND)
+        scale, unit = _SCALES.get(self.rule.signal, (1.0, ""))
+        threshold = threshold_of(self.rule) * scale
+        return (f"{value * scale:.9g}" if exact else number(value * scale, threshold)) + unit
 
 
-def _firing(rule: AlertRule, state: AlertState) -> str:
-    worst = f"the worst was {_peak(rule, state.peak)}"
-    if state.value is None or state.provisional:
-        return f"it was {_side(rule)} before and stays firing; {worst}."
-    if state.last_breach == state.at:
-        held = f" for {format_duration(rule.hold)} or more" if rule.hold and state.since == state.at else ""
-        return f"{_side(rule)}{held}; {worst}."
-    return f"no longer {_side(rule)}, but not yet clear; {worst}."
+_SCALES = {"coverage": (100.0, " %"), "balance": (1.0, " times what accuracy explains")}
 
 
-def _subject(rule: AlertRule, site: str, context: Context) -> str:
-    return f"{context.label or rule.kpi} of {site} over {rule.window}"
-
-
-def _figure(rule: AlertRule, site: str, state: AlertState) -> str:
-    unit = "" if state.context.unit in ("", "1") else f" {state.context.unit}"
-    said = "has no value" if state.value is None else f"is {number(state.value, threshold_of(rule))}{unit}"
-    return f"{_subject(rule, site, state.context)} {said}{_basis(state)}"
+def _unit(context: Context) -> str:
+    return "" if context.unit in ("", "1") else f" {context.unit}"
 
 
 def _basis(state: AlertState) -> str:
@@ -105,17 +171,3 @@ def _basis(state: AlertState) -> str:
     if state.provisional:
         parts.append("provisional")
     return f" ({', '.join(parts)})" if parts else ""
-
-
-def _side(rule: AlertRule) -> str:
-    return f"{'above' if rule.above is not None else 'below'} {threshold_of(rule):.9g}"
-
-
-def _cleared(rule: AlertRule) -> str:
-    if rule.clear is None:
-        return f"no longer {_side(rule)}"
-    return f"{'at or below' if rule.above is not None else 'at or above'} the clear line {rule.clear:.9g}"
-
-
-def _peak(rule: AlertRule, peak: float | None) -> str:
-    return "unknown" if peak is None else number(peak, threshold_of(rule))

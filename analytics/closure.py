@@ -19,7 +19,7 @@ from analytics.windows import Sums, intervals_in
 from wattwell.intervals import Interval
 from wattwell.model import Bool, Float64, Int64, Issue, Meter, Site
 from wattwell.roles import HEAT_REMOVED_ROLE, HEAT_REUSE_ROLE, above
-from wattwell.units import AMOUNT_OF, CANONICAL, scale_to_canonical
+from wattwell.units import AMOUNT_OF, CANONICAL, scale_to_canonical, shown
 
 _FORMS = {"fuel": "fuel", **dict.fromkeys(("cooling_import", HEAT_REUSE_ROLE, HEAT_REMOVED_ROLE), "heat")}
 """Forms of energy by role; every other role is electricity."""
@@ -68,6 +68,8 @@ class Closure:
     coverage: float
     provisional: bool
     issue: Issue | None
+    excess: float | None = None
+    """Children minus parent as a multiple of what accuracy and a step of each dial explain."""
 
     @property
     def share(self) -> float | None:
@@ -153,7 +155,7 @@ def close(site: Site, balance: Balance, window: Window, sums: Sums, rules: Rules
         provisional=enough and (usable < rules.full or window.cut),
         issue=None,
     )
-    return replace(found, issue=_issue(found, balance.steps, rules))
+    return replace(found, issue=_issue(found, balance.steps, rules), excess=_excess(found, balance.steps))
 
 
 def _step(meter: Meter) -> float:
@@ -163,17 +165,28 @@ def _step(meter: Meter) -> float:
     return meter.resolution * scale_to_canonical(meter.quantity, meter.unit) * abs(meter.factors[-1][1])
 
 
+def _explained(found: Closure, steps: float) -> float:
+    return (found.tolerance or 0.0) + steps + _ROUNDING * abs(found.parent_amount or 0.0)
+
+
+def _excess(found: Closure, steps: float) -> float | None:
+    if found.residual is None:
+        return None
+    explained = _explained(found, steps)
+    return -found.residual / explained if explained else 0.0
+
+
 def _issue(found: Closure, steps: float, rules: Rules) -> Issue | None:
     """``balance.open`` beyond accuracy: a warning where the children count more than there is, else for information."""
     if found.residual is None or found.tolerance is None:
         message = f"{found.usable:.1%} of the window is usable for the balance of {found.parent}"
         message += f", at least {rules.provisional:.0%} are needed"
         return Issue(code="coverage.insufficient", severity="warning", message=message)
-    if abs(found.residual) <= found.tolerance + steps + _ROUNDING * abs(found.parent_amount or 0.0):
+    if abs(found.residual) <= _explained(found, steps):
         return None
     share = "" if found.share is None else f" ({abs(found.share):.1%} of it)"
-    amount = f"{abs(found.residual):,.6g} {found.unit}{share}"
-    explained = f"accuracy explains {found.tolerance:,.4g} {found.unit}"
+    amount = f"{shown(abs(found.residual))} {found.unit}{share}"
+    explained = f"accuracy explains {shown(found.tolerance, 4)} {found.unit}"
     if found.residual < 0:
         message = f"the meters below {found.parent} count {amount} more than {found.parent} itself; {explained}"
         return Issue(code="balance.open", severity="warning", message=message)

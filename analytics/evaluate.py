@@ -10,6 +10,7 @@ from analytics.kpi.base import Kpi, Ratio
 from analytics.windows import Sums, intervals_in, named
 from wattwell.intervals import HOUR, Interval
 from wattwell.model import Issue, KpiValue, Site
+from wattwell.units import shown
 
 YEARLY = ("365d", "year", "fiscal_year")
 """Windows over which PUE is PUE; over any other it is interim."""
@@ -73,7 +74,7 @@ def _denominator_issues(kpi: Kpi, ratio: Ratio) -> list[Issue]:
     if ratio.denominator == 0:
         message = f"the denominator of {kpi.label} is 0"
         return [Issue(code="denominator.zero", severity="error", message=message)]
-    message = f"the denominator of {kpi.label} is {ratio.denominator:.6g}: check signs and multipliers of its meters"
+    message = f"the denominator of {kpi.label} is {shown(ratio.denominator)}: check signs and multipliers of its meters"
     return [Issue(code="denominator.negative", severity="error", message=message)]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from analytics.fold import FOREVER, fold
 from analytics.resample import pieces
 from analytics.segments import ESTIMATED, NOTHING, RECOVERED, FoldState, Segments
-from wattwell.intervals import Interval
+from wattwell.intervals import Interval, ceil_to, floor_to
 from wattwell.model import Accumulation, Correction, Float64, Int64, Meter
 
 Reading = tuple[int, float]
@@ -164,10 +164,13 @@ class Trail:
         segments = segments.select((segments.end > span.start) & (segments.start < span.end))
         if not len(segments):
             return
-        cut = pieces(self.meter, segments, span.start, span.end, self._grid)
-        self._width += np.bincount(cut.cell, weights=cut.width, minlength=len(self._width))
-        self._amount += np.bincount(cut.cell, weights=cut.amount, minlength=len(self._amount))
         low, high = np.maximum(segments.start, span.start), np.minimum(segments.end, span.end)
+        begin, end = floor_to(int(low[0]), self._grid), ceil_to(int(high[-1]), self._grid)
+        cut = pieces(self.meter, segments, begin, end, self._grid)
+        cells = slice((begin - span.start) // self._grid, (end - span.start) // self._grid)
+        count = cells.stop - cells.start
+        self._width[cells] += np.bincount(cut.cell, weights=cut.width, minlength=count)
+        self._amount[cells] += np.bincount(cut.cell, weights=cut.amount, minlength=count)
         if self.meter.accumulation is not Accumulation.INSTANTANEOUS:
             share = (high - low) / (segments.end - segments.start)
             self._counted.append(float((segments.first * share).sum()))
@@ -175,8 +178,8 @@ class Trail:
         if self.meter.accumulation is Accumulation.REGISTER:
             self._seen |= self._values_at(np.array([segments.start[0], segments.end[0]]), at, value)
             self._seen |= self._values_at(np.array([segments.start[-1], segments.end[-1]]), at, value)
-            begin = self._ends[0] if self._ends else self._dial_at(segments, 0, int(low[0]))
-            self._ends = (begin, self._dial_at(segments, len(segments) - 1, int(high[-1])))
+            opened = self._ends[0] if self._ends else self._dial_at(segments, 0, int(low[0]))
+            self._ends = (opened, self._dial_at(segments, len(segments) - 1, int(high[-1])))
 
     def _find_gaps(self, segments: Segments, low: Int64, high: Int64) -> None:
         before = np.concatenate(([self._known_to], high[:-1]))
@@ -189,8 +192,11 @@ class Trail:
 
     def _values_at(self, times: Int64, at: Int64, value: Float64) -> dict[int, float]:
         """The readings at these times, as far as they are among those given."""
-        times = times[np.isin(times, at)]
-        return dict(zip(times.tolist(), value[np.searchsorted(at, times)].tolist(), strict=True))
+        if not len(at):
+            return {}
+        place = np.minimum(np.searchsorted(at, times), len(at) - 1)
+        found = at[place] == times
+        return dict(zip(times[found].tolist(), value[place[found]].tolist(), strict=True))
 
     def _dial_at(self, segments: Segments, place: int, at: int) -> DialAt:
         """The dial within a segment; at a replacement the final dial ends one segment and the first begins the next."""

@@ -22,13 +22,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from paho.mqtt.client import Client
 from soak import METERS, PERIOD, SITE, configure, free_port, meters, mosquitto, publisher, samples, send, wattwell_run
 
@@ -107,9 +108,9 @@ def history(folder: Path, dials: Dials, until: int) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def run(minutes: float, url: str, client: Client, dials: Dials, begin: int) -> tuple[Seen, dict[float, float]]:
-    """Publishes and looks by turns; returns what was seen, and when the readings of meter m0 left."""
-    seen, left = Seen(), dict[float, float]()
+def publish(minutes: float, client: Client, dials: Dials, begin: int, look: Callable[[], None]) -> dict[float, float]:
+    """Publishes and looks by turns; returns when the readings of meter m0 left, by their time."""
+    left = dict[float, float]()
     at, looked, end = float(begin), 0.0, begin + minutes * MINUTE
     step = PERIOD / METERS
     order = [*range(1, METERS), _GRID]
@@ -126,9 +127,9 @@ def run(minutes: float, url: str, client: Client, dials: Dials, begin: int) -> t
             at += PERIOD if sent % METERS == 0 else 0.0
         if now - looked >= LOOK_EVERY:
             looked = now
-            seen.look(url, dials)
+            look()
         time.sleep(0.002)
-    return seen, left
+    return left
 
 
 def spread(delays: Sequence[float]) -> dict[str, Any]:
@@ -158,8 +159,11 @@ def figures(seen: Seen, left: dict[float, float], begin: int, minutes: float) ->
 
 
 @contextmanager
-def site(folder: Path, dials: Dials) -> Iterator[tuple[str, Client, int]]:
-    """A service with an hour of history behind it; gives its address, a publisher, and when to begin."""
+def site(folder: Path, dials: Dials, **more: Any) -> Iterator[tuple[str, Client, int]]:
+    """A service with an hour of history behind it; gives its address, a publisher, and when to begin.
+
+    ``more`` are further keys of its configuration.
+    """
     http_port = free_port()
     url = f"http://127.0.0.1:{http_port}"
     cores = sorted(os.sched_getaffinity(0))
@@ -167,6 +171,8 @@ def site(folder: Path, dials: Dials) -> Iterator[tuple[str, Client, int]]:
         os.sched_setaffinity(0, set(cores[1:]))
     with mosquitto(folder) as port:
         configuration = configure(folder, port, http_port)
+        if more:
+            configuration.write_text(configuration.read_text() + yaml.safe_dump(more))
         history(folder, dials, int(time.time()) // 10 * 10)
         with wattwell_run(configuration, url, cores[0]), publisher(port) as client:
             yield url, client, int(time.time()) // 10 * 10 + 10
@@ -182,7 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="wattwell-latency-") as name,
         site(Path(name), dials) as (url, client, begin),
     ):
-        seen, left = run(options.minutes, url, client, dials, begin)
+        seen = Seen()
+        left = publish(options.minutes, client, dials, begin, lambda: seen.look(url, dials))
     found = {"benchmark": "latency", "meters": len(meters()), "period_seconds": PERIOD, "grid": "1m"}
     found |= figures(seen, left, begin, options.minutes)
     print(json.dumps(found, indent=2))

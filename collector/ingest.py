@@ -1,7 +1,7 @@
 """Messages to stored readings: decode, normalise, one durable commit for each batch.
 
 The broker delivers at least once and the store's writes are idempotent, so a batch that failed is simply tried again.
-Nothing here acknowledges anything: the caller does so when :meth:`Ingestor.ingest` has returned.
+Nothing here acknowledges anything: the caller does so when :meth:`Ingestor.ingest` has returned True.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from collector.nodes import EdgeNodes
 from collector.normalise import MeterTable, Normalised, normalise
 from collector.points import PointsBuilder
 from collector.proposals import Proposal, Proposer
-from collector.scalars import clean, shown
+from collector.scalars import clean, listed, shown
 from collector.topics import SPARKPLUG, Router
 from wattwell.config.devices import shipped_devices
 from wattwell.config.settings import Config
 from wattwell.errors import ClockError, StoreError, WattwellError
 from wattwell.intervals import SECOND, iso
 from wattwell.model import Reject
-from wattwell.store.protocol import Committed, ReadingStore
+from wattwell.store.protocol import ReadingStore
 
 log = logging.getLogger(__name__)
 
@@ -133,18 +133,10 @@ class Ingestor:
         self._unmapped: OrderedDict[str, Unmapped] | None = None
         self._proposer = Proposer(lambda: shipped_devices().values())
         self._proposals = 0
-        self._new_topic = False
-        self._unsaved_since: int | None = None
+        self._new_topic = self._unsaved = False
+        self._saved_at = self._passed() - _SAVE_EVERY
 
-    def ingest(self, messages: Sequence[Message]) -> Committed:
-        """Commits the readings and rejects of a batch, durably.
-
-        Raises StoreError when the store refused; nothing of the batch is in it then, and the call may be repeated.
-        """
-        batch = self._prepare(messages)
-        return self._commit(batch, messages)
-
-    def ingest_patiently(self, messages: Sequence[Message], wait: Callable[[float], bool]) -> bool:
+    def ingest(self, messages: Sequence[Message], wait: Callable[[float], bool]) -> bool:
         """Commits a batch, however long the store refuses; False when ``wait`` says to give up.
 
         ``wait`` pauses for the seconds given and returns True when the service is stopping. The log gets one line
@@ -166,17 +158,17 @@ class Ingestor:
                 return True
 
     def housekeeping(self, *, final: bool = False) -> None:
-        """Saves the list of unmapped topics: a new topic at once, counts every 10 seconds and at the end.
+        """Saves the list of unmapped topics: counts every 10 seconds, new topics within a second, all at the end.
 
         Also what is known of Sparkplug edge nodes, which is restored here when no message came before.
         """
-        now = self._clock()
-        due = self._new_topic or final or (self._unsaved_since or now) <= now - _SAVE_EVERY
+        pause = SECOND if self._new_topic else _SAVE_EVERY
+        due = final or self._passed() >= self._saved_at + pause
         try:
             asked = self._nodes.restore() | self._nodes.save(final=final)
-            if self._unsaved_since is not None and due:
+            if self._unsaved and due:
                 self._store.save_states({UNMAPPED_STATE: _write_unmapped(self.unmapped())})
-                self._unsaved_since, self._new_topic, asked = None, False, True
+                self._saved_at, self._unsaved, self._new_topic, asked = self._passed(), False, False, True
         except StoreError as error:
             self._refused(error, ())
         else:
@@ -232,9 +224,9 @@ class Ingestor:
         batch = normalise(points.build(), self.table, self._late)
         return Normalised(batch.readings, refused + batch.rejects)
 
-    def _commit(self, batch: Normalised, messages: Sequence[Message]) -> Committed:
-        committed = self._store.commit(batch.readings, batch.rejects)
-        self._nodes.save()
+    def _commit(self, batch: Normalised, messages: Sequence[Message]) -> None:
+        self._store.commit(batch.readings, batch.rejects)
+        self._nodes.save()  # after the readings: what a crash comes between is sent again, and told again
         sites = self._accepted_by_site(batch)
         now = self._clock()
         with self._lock:
@@ -244,7 +236,6 @@ class Ingestor:
             totals.rejected.update((reject.site or "", reject.reason) for reject in batch.rejects)
             totals.lag = now - min((message.received_at for message in messages), default=now)
             totals.waiting_since = None
-        return committed
 
     @staticmethod
     def _accepted_by_site(batch: Normalised) -> Counter[str]:
@@ -258,14 +249,14 @@ class Ingestor:
     def _stray(self, message: Message) -> Reject:
         """Notes a message on a topic that no meter listens on."""
         register = self._register()
-        example = shown(message.payload)
-        known = register.pop(message.topic, None)
+        example, topic = shown(message.payload), listed(message.topic)
+        known = register.pop(topic, None)
         proposals = known.proposals if known else ()
         if not proposals and self._proposals < PROPOSALS:
             proposals = self._proposer.propose(message)
             self._proposals += len(proposals)
-        register[message.topic] = Unmapped(
-            topic=message.topic,
+        register[topic] = Unmapped(
+            topic=topic,
             first_seen=known.first_seen if known else message.received_at,
             last_seen=message.received_at,
             count=known.count + 1 if known else 1,
@@ -275,13 +266,12 @@ class Ingestor:
         if len(register) > UNMAPPED_TOPICS:
             self._proposals -= len(register.popitem(last=False)[1].proposals)
         self._new_topic = self._new_topic or known is None
-        if self._unsaved_since is None:
-            self._unsaved_since = message.received_at
+        self._unsaved = True
         site, meter = self.router.named(message.topic)
         return Reject(
             site=site,
             meter=None if meter is None else clean(meter),
-            topic=message.topic,
+            topic=topic,
             at=None,
             received_at=message.received_at,
             reason="point.unknown",

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.points import UNKNOWN, Points
-from collector.scalars import ABSENT, BAD_QUALITY, DEVICE, NOT_A_NUMBER, TOO_LARGE, UNREADABLE, clean, shown
+from collector.scalars import ABSENT, BAD_QUALITY, DEVICE, NOT_A_NUMBER, TOO_LARGE, UNREADABLE, clean, listed, shown
 from wattwell.intervals import FIRST_INSTANT, MINUTE
 from wattwell.model import Accumulation, Bool, Float64, Int64, Meter, MeterKey, Readings, Reject, Site
 from wattwell.units import CANONICAL, QuantityKind, convert, is_unit_of
@@ -281,7 +281,7 @@ def _reject(points: Points, table: MeterTable, at: int, reason: str, row: int) -
     return Reject(
         site=site,
         meter=None if meter is None else clean(meter),
-        topic=None if points.topics is None else points.topics[row],
+        topic=None if points.topics is None else listed(points.topics[row]),
         at=at if points.clock[row] == DEVICE or reason in _REASONS[_FIRST_VALUE_REASON:] else None,
         received_at=int(points.received_at[row]),
         reason=reason,

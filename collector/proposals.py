@@ -23,6 +23,8 @@ from collector.points import PointsBuilder
 from collector.scalars import DEVICE, NUMBER, text_number, time_of
 from collector.topics import DEFAULT_PREFIX, Binding, Bindings
 from wattwell.config.devices import ID, Device, Point
+from wattwell.config.values import is_unicode
+from wattwell.intervals import SECOND
 from wattwell.units import AMOUNT_OF, QuantityKind
 
 MOST = 8
@@ -73,7 +75,7 @@ class Recogniser:
             found = self._known(message) or list(_unknown(message))
         except PayloadError:
             return ()
-        return tuple([one for one in found if len(json.dumps(one)) <= LONGEST][:MOST])
+        return tuple([one for one in found if _can_be_written(one)][:MOST])
 
     def _known(self, message: Message) -> list[Proposal]:
         sender = _SOURCE.search(message.payload[:400])
@@ -83,10 +85,16 @@ class Recogniser:
             match = kind.pattern.fullmatch(message.topic)
             if match is None:
                 continue
-            typical = kind.device.find(match[1], source)
+            typical = kind.device.is_typical(match[1], source)
             found += [(typical, _of_device(kind, match[1], name)) for name in _sent(kind, match[1], message)]
         sure = [proposal for typical, proposal in found if typical]
         return sure or [proposal for _, proposal in found]
+
+
+def _can_be_written(proposal: Proposal) -> bool:
+    """Whether it is short enough, and a configuration can hold it; names that a device makes up may be neither."""
+    text = json.dumps(proposal, ensure_ascii=False)
+    return len(text) <= LONGEST and is_unicode(text)
 
 
 def _kinds(device: Device) -> Iterator[_Kind]:
@@ -322,7 +330,7 @@ class Proposer:
 
     def propose(self, message: Message) -> tuple[Proposal, ...]:
         """The meters that a message could be; none where the second's share is used up, to be asked again."""
-        second = message.received_at // 1_000_000
+        second = message.received_at // SECOND
         if second != self._second:
             self._second, self._made = second, 0
         if self._made >= self.PER_SECOND:

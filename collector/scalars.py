@@ -36,12 +36,16 @@ UNREADABLE: Final = 2
 
 SHOWN: Final = 200
 """Characters of a rejected value that are kept."""
+LONGEST_TOPIC: Final = 500
+"""Characters of a topic that are kept in lists."""
 
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WORD = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _PLAIN_CHARACTERS = re.compile(r"[0-9+\-.eE,]*")
-_DIGITS_OF_A_DOUBLE = 310
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DIGITS_OF_A_DOUBLE = 308
+"""So many fit any double: an integer that is read as one can be added to a fraction."""
 _US_OF: Final = {"s": SECOND, "ms": 1000, "us": 1}
 _FIRST_TIME = -62_135_596_800 * SECOND  # 0001-01-01
 _LAST_TIME = 253_402_300_800 * SECOND  # 10000-01-01
@@ -184,7 +188,7 @@ _SHORT.maxdict = _SHORT.maxlist = 8
 
 
 def shown(raw: object) -> str:
-    """What was sent, as text of at most 200 characters that every encoding and store can hold."""
+    """What was sent, as text of at most 200 characters that every encoding, store and terminal can take."""
     if isinstance(raw, bytes):
         text = raw[: 4 * SHOWN].decode("utf-8", "replace")
     elif isinstance(raw, str):
@@ -198,6 +202,11 @@ def shown(raw: object) -> str:
     return clean(text)
 
 
-def clean(text: str) -> str:
-    """Text cut to 200 characters, without lone surrogates and NUL."""
-    return text[:SHOWN].encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+def listed(topic: str) -> str:
+    """A topic as lists keep it; MQTT allows 65535 bytes, of which a flood would fill the memory."""
+    return clean(topic, LONGEST_TOPIC)
+
+
+def clean(text: str, longest: int = SHOWN) -> str:
+    """Text cut to its length, without lone surrogates, and without controls that a terminal would obey."""
+    return _CONTROL.sub("\ufffd", text[:longest].encode("utf-8", "replace").decode("utf-8"))

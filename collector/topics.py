@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from collector.normalise import MeterTable
+from collector.scalars import LONGEST_TOPIC
+from wattwell.config.filters import covers, is_filter, unshared
 from wattwell.model import Meter, Site, Source
 
 DEFAULT_PREFIX = "wattwell"
@@ -22,6 +24,7 @@ SPARKPLUG = "sparkplug"
 _SPARKPLUG_PREFIX = "spBv1.0"
 _NO_READINGS = frozenset({"NDEATH", "DDEATH", "NCMD", "DCMD"})
 _REMEMBERED = 50_000
+"""Topics whose route is kept; a flood of others makes it start anew."""
 _Prepared = TypeVar("_Prepared")
 
 
@@ -113,14 +116,17 @@ class Route:
 
     bindings: Mapping[str, Bindings]
     """By decoder."""
-    sites: tuple[SiteBinding, ...] = ()
+    site: SiteBinding | None = None
+    """Of the site whose default topic it is."""
 
     def owner(self) -> tuple[str | None, str | None]:
         """Site and meter that a message belongs to, each None where there are several."""
-        sites = {bound.site for group in self.bindings.values() for bound in group} | {s.site for s in self.sites}
-        names = {bound.name for group in self.bindings.values() for bound in group}
-        site = next(iter(sites)) if len(sites) == 1 else None
-        return site, next(iter(names)) if site and len(names) == 1 and not self.sites else None
+        owners: set[tuple[str, str | None]]
+        owners = {(bound.site, bound.name) for group in self.bindings.values() for bound in group}
+        if self.site is not None:
+            owners.add((self.site.site, None))
+        sites = {site for site, _ in owners}
+        return next(iter(sites)) if len(sites) == 1 else None, next(iter(owners))[1] if len(owners) == 1 else None
 
 
 _Bound = Binding | SiteBinding | EdgeTopic
@@ -160,7 +166,7 @@ class Router:
         self._add(source.topic, binding)
         spot = edge_topic(source.topic) if source.decoder == SPARKPLUG else None
         if spot is not None:
-            self._filters.setdefault(spot.whole, [spot])
+            self._add(spot.whole, spot)
             self.devices.setdefault(spot, []).append(binding)
 
     def _bind_site(self, site: Site, table: MeterTable) -> None:
@@ -183,7 +189,10 @@ class Router:
         patterns = [topic] if topic in self._exact else []
         patterns += [pattern for pattern in self._filters if covers(pattern, topic)]
         route = self._shared(tuple(patterns)) if patterns else None
-        if len(self._seen) < _REMEMBERED:
+        if len(topic) <= LONGEST_TOPIC:
+            if len(self._seen) == _REMEMBERED:
+                self._seen.clear()
+                self._routes.clear()
             self._seen[topic] = route
         return route
 
@@ -196,7 +205,7 @@ class Router:
 
     def is_stray(self, topic: str, route: Route | None) -> bool:
         """Whether messages on a topic carry readings that no meter takes, so that they are worth listing."""
-        if route is not None and (route.sites or any(route.bindings.values())):
+        if route is not None and (route.site or any(route.bindings.values())):
             return False
         spot = edge_topic(topic)
         if spot is None:
@@ -254,35 +263,5 @@ def _route(found: Sequence[_Bound]) -> Route:
             groups.setdefault(SPARKPLUG, [])
     return Route(
         {decoder: Bindings(group) for decoder, group in groups.items()},
-        tuple(bound for bound in found if isinstance(bound, SiteBinding)),
+        next((bound for bound in found if isinstance(bound, SiteBinding)), None),
     )
-
-
-def is_filter(pattern: str) -> bool:
-    """Whether a topic filter holds wildcards."""
-    return any(level in {"+", "#"} for level in pattern.split("/"))
-
-
-def unshared(pattern: str) -> str:
-    """The filter inside ``$share/GROUP/FILTER``, or the filter itself."""
-    return pattern.split("/", 2)[2] if pattern.startswith("$share/") and pattern.count("/") >= 2 else pattern
-
-
-def covers(outer: str, inner: str) -> bool:
-    """Whether every topic that ``inner`` (a filter, or one topic) matches is matched by ``outer`` too.
-
-    >>> covers("dc/#", "dc/zhangbei/+"), covers("dc/+", "dc/#")
-    (True, False)
-    """
-    wide, narrow = outer.split("/"), inner.split("/")
-    for position, level in enumerate(wide):
-        if level == "#":
-            return position > 0 or not inner.startswith("$")
-        if position >= len(narrow) or narrow[position] == "#":
-            return False
-        if level == "+":
-            if position == 0 and inner.startswith("$"):
-                return False
-        elif level != narrow[position]:
-            return False
-    return len(wide) == len(narrow)

@@ -10,6 +10,7 @@ import numpy as np
 
 from collector.decoders import decode
 from collector.dialects.base import Message
+from collector.ingest import Ingestor
 from collector.normalise import MeterTable, Normalised, normalise
 from collector.points import PointsBuilder
 from collector.topics import Router
@@ -95,6 +96,11 @@ def mqtt_settings(port: int, **changes: Any) -> MqttSettings:
 def message(payload: str | bytes, topic: str = "wattwell/s/grid-a", *, retained: bool = False) -> Message:
     """A message that arrives at NOW."""
     return Message(topic, payload.encode() if isinstance(payload, str) else payload, retained, NOW)
+
+
+def take(ingestor: Ingestor, messages: Sequence[Message]) -> None:
+    """Ingests a batch that must not be refused."""
+    assert ingestor.ingest(messages, lambda _: True), ingestor.stats().store_error
 
 
 def live(messages: Sequence[Message], meters: Sequence[Meter], late: int | None = LATE) -> Normalised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +151,73 @@ def victoria_metrics(folder: Path, *options: str) -> Iterator[VictoriaMetrics]:
     program("victoria-metrics")
     folder.mkdir(parents=True, exist_ok=True)
     server = VictoriaMetrics(folder, options=options) if options else VictoriaMetrics(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass
+class Alertmanager:
+    """A Prometheus Alertmanager of one test. What it was told is gone when it stops, as with any Alertmanager."""
+
+    folder: Path
+    webhook: str = ""
+    """Where it tells, grouped by site; empty: nowhere."""
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts the server and waits until it is ready."""
+        told = f'webhook_configs: [{{url: "{self.webhook}", send_resolved: true}}]' if self.webhook else ""
+        settings = self.folder / "alertmanager.yml"
+        settings.write_text(
+            "route: {receiver: here, group_by: [site], group_wait: 500ms, group_interval: 1s, repeat_interval: 1h}\n"
+            f"receivers:\n  - name: here\n    {told}\n"
+        )
+        command = [
+            program("prometheus-alertmanager"),
+            f"--config.file={settings}",
+            f"--storage.path={self.folder / 'alertmanager'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--cluster.listen-address=",
+        ]
+        where = self.folder / "alertmanager.log"
+        with where.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(lambda: answers(self.port), f"prometheus-alertmanager answers on port {self.port}: {where}")
+
+    def stop(self) -> None:
+        """Ends the server as a service manager would."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+            self.process = None
+
+    def shown(self) -> list[dict[str, Any]]:
+        """What ``amtool alert query`` shows: the alerts that are active."""
+        command = [program("amtool"), "alert", "query", f"--alertmanager.url={self.url}", "--output=json"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        found: list[dict[str, Any]] = json.loads(asked.stdout)
+        return found
+
+    def names(self) -> list[tuple[str, str]]:
+        """(site, alert) of what is active."""
+        return sorted((each["labels"]["site"], each["labels"]["alertname"]) for each in self.shown())
+
+
+@contextmanager
+def alertmanager(folder: Path, webhook: str = "") -> Iterator[Alertmanager]:
+    """A running Alertmanager that tells ``webhook`` half a second after the first alert of a site."""
+    program("prometheus-alertmanager")
+    folder.mkdir(parents=True, exist_ok=True)
+    server = Alertmanager(folder, webhook)
     server.start()
     try:
         yield server

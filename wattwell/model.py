@@ -332,14 +332,35 @@ class KpiValue:
     """Shares that make up the numerator, by source."""
 
 
+SIGNALS = ("kpi", "coverage", "power", "stale", "balance", "spool", "course")
+"""What an alert rule may watch.
+
+kpi: a KPI over a rolling window, in the KPI's unit. coverage: the measured share of a KPI's rolling window, 0-1. power:
+mean kilowatts of a subsystem over the last complete interval, or over a rolling window. stale: seconds since a meter's
+last reading. balance: by how much the children of a meter count more than the meter itself over a rolling window, as a
+multiple of what accuracy explains; negative where they count less. spool: readings that wait for the store. course: the
+KPI that the calendar year will end with, at the end of its interval that is kinder to the rule.
+"""
+PER_METER = ("stale", "balance")
+"""Signals of a meter: a rule on them has one alert a meter."""
+ANY_METER = "any"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """A threshold on a KPI's rolling window."""
+    """A threshold on one signal."""
 
     name: str
+    signal: str = "kpi"
+    """One of SIGNALS."""
     kpi: str
+    """KPI of the signals kpi, coverage and course; else empty."""
+    of: str = ""
+    """Subsystem of power, meter or ANY_METER of stale and balance, ``readings`` of spool; else empty."""
     window: str
+    """Rolling window; empty for stale, spool and course, and for power of the last interval."""
     above: float | None
+    """In the signal's unit."""
     below: float | None
     clear: float | None
     hold: int
@@ -348,6 +369,8 @@ class AlertRule:
     """Microseconds since the last breach before it may resolve."""
     severity: str
     sites: tuple[str, ...]
-    """Empty: every site."""
+    """Empty: every site. A rule on spool has none: it belongs to no site."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    runbook: str | None = None
+    """URL of what to do; the annotation ``runbook_url``."""

@@ -158,3 +158,12 @@ def convert(
 def scale_to_canonical(kind: QuantityKind, unit: str) -> float:
     """How much of the canonical unit one ``unit`` of an amount or a rate is (no use for temperatures)."""
     return float(_UNITS[kind][unit].scale)
+
+
+def shown(value: float, digits: int = 6) -> str:
+    """A number as people read it: rounded to its first digits, in groups of three, large ones without exponent.
+
+    >>> shown(11891.234, 4), shown(0.3), shown(-1234567.8)
+    ('11,890', '0.3', '-1,234,570')
+    """
+    return f"{float(f'{value:.{digits}g}'):,.15g}"

@@ -17,6 +17,7 @@ from wattwell.roles import (
     POWER_CHAIN_ROLES,
     WATER_ROLES,
 )
+from wattwell.units import shown
 
 CONSUMING = frozenset(
     {
@@ -93,7 +94,7 @@ def _negative(seen: Seen, trace: Trace) -> Finding | None:
     if meter.role == "utility_import" and _made_on_site(seen) > backward / hours:
         return None
     unit = "kWh" if meter.quantity in ("energy", "power") else "L"
-    message = f"counted {-backward:,.6g} {unit} in the last {hours:.3g} h, though its role is {meter.role}"
+    message = f"counted {shown(-backward)} {unit} in the last {hours:.3g} h, though its role is {meter.role}"
     return _found(meter.id, message, _TURN, amount=-backward, hours=hours, role=str(meter.role))
 
 
@@ -140,9 +141,9 @@ def _stands(seen: Seen, trace: Trace) -> Finding | None:
             continue
         if 0.5 * usual <= tally.residual <= 2.5 * usual:
             message = (
-                f"has stood at {still.value:.12g} {meter.unit} since {iso(still.since)} while {tally.residual:,.6g} "
+                f"has stood at {still.value:.12g} {meter.unit} since {iso(still.since)} while {shown(tally.residual)} "
                 f"{tally.unit} a day of {tally.balance.parent} are missing, as much as its siblings count "
-                f"({', '.join(peers[:3])}: {usual:,.6g} {tally.unit})"
+                f"({', '.join(peers[:3])}: {shown(usual)} {tally.unit})"
             )
             return _found(meter.id, message, _REGISTER, dial=still.value, residual=tally.residual, siblings=usual)
     return None
@@ -161,8 +162,8 @@ def _flips(seen: Seen, tally: Tally) -> Iterator[Finding]:
     if len(closing) == 1 and seen.site.meters[closing[0]].role not in FEEDING:
         name = closing[0]
         message = (
-            f"counted {tally.amounts[name]:,.6g} {tally.unit} in the last day; with its sign turned round the balance "
-            f"of {tally.balance.parent} closes, as it is {tally.residual:,.6g} {tally.unit} are left over"
+            f"counted {shown(tally.amounts[name])} {tally.unit} in the last day; with its sign turned round the "
+            f"balance of {tally.balance.parent} closes, as it is {shown(tally.residual)} {tally.unit} are left over"
         )
         yield _found(name, message, _TURN, amount=tally.amounts[name], residual=tally.residual)
 
@@ -178,8 +179,8 @@ def _thirds(seen: Seen, tally: Tally) -> Iterator[Finding]:
             continue
         if abs(tally.residual - 2 * amount) <= tally.tolerance:
             message = (
-                f"counted {amount:,.6g} {tally.unit} in the last day, a third of what its siblings count, and twice as "
-                f"much is missing in the balance of {tally.balance.parent}"
+                f"counted {shown(amount)} {tally.unit} in the last day, a third of what its siblings count, and twice "
+                f"as much is missing in the balance of {tally.balance.parent}"
             )
             remedy = "turn round the one of its three current transformers that is mounted the wrong way"
             yield _found(name, message, remedy, amount=amount, siblings=usual, residual=tally.residual)

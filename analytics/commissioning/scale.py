@@ -18,7 +18,7 @@ from analytics.commissioning.seen import FEWEST, Finding, Seen, Tally, Trace, fa
 from analytics.commissioning.still import ALWAYS_ON
 from wattwell.intervals import HOUR, SECOND
 from wattwell.model import Accumulation, Float64, Meter
-from wattwell.units import AMOUNT_OF, QuantityKind, scale_to_canonical, units_of
+from wattwell.units import AMOUNT_OF, QuantityKind, scale_to_canonical, shown, units_of
 
 _ABOVE = 10.0
 """Times ``max_rate`` from which a rate is a matter of units, not of a ``max_rate`` that is too tight."""
@@ -82,7 +82,7 @@ def judge_scale(seen: Seen) -> Iterator[Finding]:
 
 def _found(meter: Meter, other: Other, why: str, **evidence: float | str) -> Finding:
     fix = f"declare unit: {other.unit}, or correct the multiplier" if other.exists else "correct the multiplier"
-    times = f"{other.times:,.4g}" if other.times > 1 else f"1/{1 / other.times:,.4g}"
+    times = shown(other.times, 4) if other.times > 1 else f"1/{shown(1 / other.times, 4)}"
     return Finding(
         code="meter.unit",
         severity="warning",
@@ -109,7 +109,8 @@ def _above_rate(seen: Seen, trace: Trace) -> Finding | None:
     if middle < _ABOVE * meter.max_rate or not fitting:
         return None
     why = (
-        f"{len(found)} readings make {middle:,.4g} {unit} (median), above its max_rate of {meter.max_rate:,.6g} {unit}"
+        f"{len(found)} readings make {shown(middle, 4)} {unit} (median), "
+        f"above its max_rate of {shown(meter.max_rate)} {unit}"
     )
     return _found(meter, fitting[0], why, rate=middle, max_rate=meter.max_rate)
 
@@ -182,8 +183,8 @@ def _mended(seen: Seen, fix: _Fix, rest: list[str]) -> Finding:
     tally, parent = fix.wrong[0], fix.wrong[0].balance.parent
     either = f" (or {', '.join(rest)} is wrong instead)" if rest else ""
     why = (
-        f"counted {tally.amounts[fix.meter]:,.6g} {tally.unit} in the last day, which leaves {tally.residual:,.6g} of "
-        f"{tally.parent:,.6g} {tally.unit} in the balance of {parent}{either}"
+        f"counted {shown(tally.amounts[fix.meter])} {tally.unit} in the last day, which leaves {shown(tally.residual)} "
+        f"of {shown(tally.parent)} {tally.unit} in the balance of {parent}{either}"
     )
     return _found(seen.site.meters[fix.meter], fix.other, why, residual=tally.residual, parent=parent)
 
@@ -258,7 +259,7 @@ def _totals(seen: Seen) -> Iterator[Finding]:
     if not doubtful and it > 0 and water > _MOST_WATER * it and (name := _main(shares["water"])) is not None:
         meter = seen.site.meters[name]
         for other in [other for other in others(meter) if other.times <= 1 / _LARGE][:1]:
-            yield _found(meter, other, f"counted {water:,.4g} L/h beside {it:,.4g} kW of IT load", rate=water)
+            yield _found(meter, other, f"counted {shown(water, 4)} L/h beside {shown(it, 4)} kW of IT load", rate=water)
 
 
 def _ratio(seen: Seen, shares: Mapping[str, Mapping[str, float]], dc: float, it: float) -> Iterator[Finding]:
@@ -282,7 +283,8 @@ def _ratio(seen: Seen, shares: Mapping[str, Mapping[str, float]], dc: float, it:
             meter = seen.site.meters[name]
             fitting = [other for other in others(meter) if math.isclose(other.times, each, rel_tol=1e-6)]
             if fitting and not meter.virtual and _within_rate(seen, meter, fitting[0]):
-                why = f"makes {shares[side][name]:,.4g} kW, where E_DC is {dc:,.4g} kW beside {it:,.4g} kW of IT load"
+                beside = f"where E_DC is {shown(dc, 4)} kW beside {shown(it, 4)} kW of IT load"
+                why = f"makes {shown(shares[side][name], 4)} kW, {beside}"
                 yield _found(meter, fitting[0], why, rate=shares[side][name], e_dc=dc, e_it=it)
 
 
@@ -317,7 +319,8 @@ def _among_siblings(seen: Seen) -> Iterator[Finding]:
         for other in others(meter):
             near = min(peers) / 2 <= rate * other.times <= max(peers) * 2
             if near and max(other.times, 1 / other.times) >= _LARGE and _tree_agrees(seen, name, other):
-                why = f"counts {rate:,.4g} {unit}, and {len(peers)} others of its role {usual:,.4g} {unit} (median)"
+                others_count = f"{len(peers)} others of its role {shown(usual, 4)} {unit} (median)"
+                why = f"counts {shown(rate, 4)} {unit}, and {others_count}"
                 yield _found(meter, other, why, rate=rate, siblings=usual)
                 break
 

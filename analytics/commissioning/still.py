@@ -12,11 +12,13 @@ from analytics.commissioning.seen import FEWEST, Finding, Seen, Tally, Trace, fa
 from wattwell.intervals import DAY, HOUR, iso
 from wattwell.model import Accumulation, Meter
 from wattwell.roles import IT_ROLE_OF_CATEGORY, POWER_CHAIN_ROLES, SENSOR_ROLES
-from wattwell.units import AMOUNT_OF, scale_to_canonical
+from wattwell.units import AMOUNT_OF, scale_to_canonical, shown
 
-ALWAYS_ON = frozenset({"utility_import", *IT_ROLE_OF_CATEGORY.values(), *POWER_CHAIN_ROLES, "water_input"})
+_AIR = frozenset({"crah", "crac", "ahu", "fan"})
+"""Air is moved whenever IT works, by fans that may run at one speed."""
+ALWAYS_ON = frozenset({"utility_import", *IT_ROLE_OF_CATEGORY.values(), *POWER_CHAIN_ROLES, *_AIR, "water_input"})
 """Meters of a site at work that count every day; anything else may rest (a chiller in winter, a standby generator)."""
-_STANDBY = frozenset({"utility_import", "water_input"})
+_STANDBY = frozenset({"utility_import", *_AIR, "water_input"})
 """Of several of these one may be a reserve."""
 OUTDOORS = frozenset({"outdoor_dry_bulb", "outdoor_wet_bulb", "outdoor_humidity"})
 _ROOM = frozenset({"return_air", "hall_air", "rack_inlet", "rack_outlet"})
@@ -119,11 +121,11 @@ def _amount(seen: Seen, trace: Trace, found: Standstill) -> tuple[str, str] | No
     ]
     if not moving:
         return None
-    if meter.role in ALWAYS_ON:
+    if meter.role in ALWAYS_ON and (resting or meter.role not in _AIR):
         peers = [name for name in moving if seen.site.meters[name].role == meter.role]
         reserve = resting and bool(peers) and meter.role in _STANDBY
         others = f"{', '.join((peers or moving)[:3])} moved meanwhile"
-        return ("info", f"{others}; a feed in reserve may stand") if reserve else ("warning", others)
+        return ("info", f"{others}; what is in reserve may stand") if reserve else ("warning", others)
     if (
         meter.role not in SENSOR_ROLES
         and not resting
@@ -138,12 +140,13 @@ def _missed(seen: Seen, meter: str, found: Standstill) -> str | None:
     for now in seen.tallies:
         name = now.balance.parent
         if name == meter and now.children > now.tolerance and now.parent <= now.tolerance:
-            return f"the meters below it counted {now.children:,.6g} {now.unit} in the last day"
+            return f"the meters below it counted {shown(now.children)} {now.unit} in the last day"
         if meter in now.balance.children and now.residual > now.tolerance and not now.closed:
             before = _before(seen, now.balance, found.since)
             if before is not None and before.closed and before.amounts[meter] > before.tolerance:
                 return (
-                    f"{now.residual:,.6g} {now.unit} of {name} are unaccounted for since, and the balance closed before"
+                    f"{shown(now.residual)} {now.unit} of {name} are unaccounted for since, "
+                    "and the balance closed before"
                 )
     return None
 
@@ -163,8 +166,8 @@ def _before(seen: Seen, balance: Balance, until: int) -> Tally | None:
 
 
 def _finding(meter: Meter, found: Standstill, severity: str, why: str) -> Finding:
-    shown = f"{found.value:.12g} {meter.unit}"
-    message = f"has shown {shown} since {iso(found.since)} ({lasting(found.span)}, {found.readings} readings looked at)"
+    dial = f"{found.value:.12g} {meter.unit}"
+    message = f"has shown {dial} since {iso(found.since)} ({lasting(found.span)}, {found.readings} readings looked at)"
     return Finding(
         code="meter.frozen",
         severity=severity,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from analytics.balance import quantities, sides
 from analytics.commissioning.seen import FEWEST_KNOWN, Finding, Seen, Tally
 from analytics.kpi.base import boundary
+from wattwell.units import shown
 
 _SHOWN = 4
 """Meters named as the largest."""
@@ -25,12 +26,12 @@ def _children(tally: Tally) -> Iterator[Finding]:
         return
     parent, unit = tally.balance.parent, tally.unit
     children = {child: tally.amounts[child] for child in tally.balance.children}
-    above = f"{-tally.residual:,.6g} {unit}"
+    above = f"{shown(-tally.residual)} {unit}"
     share = f" ({-tally.residual / tally.parent:.1%})" if tally.parent > 0 else ""
     message = (
-        f"the meters below it counted {tally.children:,.6g} {unit} in the last day and {parent} itself "
-        f"{tally.parent:,.6g} {unit}: {above}{share} too much, of which accuracy explains "
-        f"{tally.tolerance:,.4g} {unit}; the largest are {_largest(children, unit)}"
+        f"the meters below it counted {shown(tally.children)} {unit} in the last day and {parent} itself "
+        f"{shown(tally.parent)} {unit}: {above}{share} too much, of which accuracy explains "
+        f"{shown(tally.tolerance, 4)} {unit}; the largest are {_largest(children, unit)}"
     )
     yield Finding(
         code="balance.children",
@@ -60,8 +61,8 @@ def _below_one(seen: Seen) -> Iterator[Finding]:
     }
     ratio = f"{e_dc / e_it:.3g}" if e_it else "undefined"
     message = (
-        f"PUE of the last day is {ratio}: the IT load of {e_it:,.6g} kWh ({_largest(parts['e_it'], 'kWh')}) is above "
-        f"all that the data centre drew, {e_dc:,.6g} kWh ({_largest(parts['e_dc'], 'kWh')})"
+        f"PUE of the last day is {ratio}: the IT load of {shown(e_it)} kWh ({_largest(parts['e_it'], 'kWh')}) is above "
+        f"all that the data centre drew, {shown(e_dc)} kWh ({_largest(parts['e_dc'], 'kWh')})"
     )
     yield Finding(
         code="pue.below_one",
@@ -75,4 +76,4 @@ def _below_one(seen: Seen) -> Iterator[Finding]:
 
 def _largest(amounts: Mapping[str, float], unit: str) -> str:
     names = sorted(amounts, key=lambda name: -abs(amounts[name]))[:_SHOWN]
-    return ", ".join(f"{name} {amounts[name]:,.6g} {unit}" for name in names)
+    return ", ".join(f"{name} {shown(amounts[name])} {unit}" for name in names)

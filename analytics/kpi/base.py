@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from wattwell.model import Issue
+from wattwell.units import shown
 
 MISSING = {
     "e_dc": "no meter feeds E_DC (utility_import, generator, onsite_renewable, fuel or cooling_import)",
@@ -75,7 +76,7 @@ def boundary(e_dc: float, e_it: float) -> tuple[Issue, ...]:
     if e_it <= e_dc + 1e-9 * abs(e_dc):
         return ()
     message = (
-        f"the IT load ({e_it:.6g} kWh) is above all that the data centre drew ({e_dc:.6g} kWh): "
+        f"the IT load ({shown(e_it)} kWh) is above all that the data centre drew ({shown(e_dc)} kWh): "
         "check signs, multipliers and which meters feed the site"
     )
     return (Issue(code="pue.below_one", severity="error", message=message),)

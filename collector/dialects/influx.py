@@ -23,7 +23,7 @@ from collector.dialects.base import NO_TIME, Message, PayloadError, text_of
 from collector.points import PointsBuilder
 from collector.scalars import time_of
 from collector.topics import Binding, Bindings
-from wattwell.config.selectors import MEASUREMENT, NAME, line_selector, unescaped
+from wattwell.config.selectors import MEASUREMENT, NAME, LineSelector, line_selector, unescaped
 
 _VALUE = r'(?:"[^"\\]*(?:\\[\s\S][^"\\]*)*"|[^," \n\\]+)'
 _HEAD = rf"{MEASUREMENT}(?:,{NAME}={NAME})*"
@@ -66,11 +66,18 @@ def influx_points(message: Message, bindings: Bindings, out: PointsBuilder) -> N
 def _index(bindings: Sequence[Binding]) -> Index:
     found: dict[str, dict[tuple[str | None, tuple[str, ...]], dict[tuple[str | None, ...], list[Binding]]]] = {}
     for bound in bindings:
-        asked = line_selector(bound.selector)
-        shape = (asked.measurement, tuple(key for key, _ in asked.tags))
-        values = tuple(value for _, value in asked.tags)
-        found.setdefault(asked.field, {}).setdefault(shape, {}).setdefault(values, []).append(bound)
+        for asked in _readings(line_selector(bound.selector)):
+            shape = (asked.measurement, tuple(key for key, _ in asked.tags))
+            values = tuple(value for _, value in asked.tags)
+            found.setdefault(asked.field, {}).setdefault(shape, {}).setdefault(values, []).append(bound)
     return {field: [(*shape, wanted) for shape, wanted in shapes.items()] for field, shapes in found.items()}
+
+
+def _readings(asked: LineSelector) -> list[LineSelector]:
+    """What a selector can mean: ``a.b`` is a field of that name, or the field ``b`` of the measurement ``a``."""
+    parts = asked.field.split(".") if asked.measurement is None else []
+    cuts = range(1, len(parts))
+    return [asked, *(LineSelector(".".join(parts[:cut]), (), ".".join(parts[cut:])) for cut in cuts)]
 
 
 def _lines(text: str, broken: list[str]) -> Iterator[tuple[str, str, str | None]]:

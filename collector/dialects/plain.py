@@ -57,8 +57,9 @@ def json_points(message: Message, bindings: Sequence[Binding], out: PointsBuilde
             out.add(bound.meter, time, value, None if isinstance(unit, Missing) else unit)
 
 
-def site_points(document: object, bound: SiteBinding, out: PointsBuilder) -> None:
+def site_points(message: Message, bound: SiteBinding, out: PointsBuilder) -> None:
     """The points of ``{"time": ..., "values": {METER: number or {"value": ..., "unit": ...}}}``."""
+    document = document_of(message.payload)
     values = document.get("values") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(values, dict):
         raise PayloadError("no object under the key values")

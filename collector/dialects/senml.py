@@ -3,7 +3,8 @@
 A pack is a list of records whose base fields (``bn bt bu bv bs``) hold for the record that they stand in and all after
 it, until replaced (4.6). A record's name is base name and name together, its value base value and value, its sum base
 sum and sum, its time base time and time. Values are added in decimal, as they are written: 812000.1 in two parts is
-the same double as in one.
+the same double as in one. A meter may ask for a name without its base name as long as a pack holds one such record's
+name only; of several none is taken, and the meter's reject (``value.type``) lists them.
 
 Time (4.5.3): from 2^28 seconds on it is UNIX time; anything less is relative to now, which is the arrival, and so is no
 time at all. A unit that Wattwell knows by another name is translated, ``Cel`` to degC; any other is passed on and fails
@@ -15,7 +16,7 @@ A pack with a version that we do not know, or with an unknown field that must be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any
 
@@ -30,6 +31,8 @@ _NO_DATA = frozenset({"bn", "bt", "bu", "bv", "bs", "bver", "ut"})
 _VERSION = 10
 _WITH_SECONDARY_UNITS = 26
 _FIRST_ABSOLUTE = 2**28
+_LISTED = 3
+"""Names that a reject lists, of however many one could be meant."""
 _UNITS: Mapping[object, str] = {
     "Cel": "degC",
     "l": "L",
@@ -44,6 +47,8 @@ _SUM_UNITS: Mapping[object, str] = {"W": "J", "kW": "kJ", "l/s": "L", "m3/s": "m
 
 Index = Mapping[str, Sequence[tuple[Binding, bool]]]
 """Meters by the record's name, each with whether it is the sum that it asks for."""
+Found = tuple[Binding, tuple[int, int], object, object]
+"""A meter, and the time with its state, value and unit of a record."""
 
 
 def senml_points(message: Message, bindings: Bindings, out: PointsBuilder) -> None:
@@ -66,21 +71,51 @@ def _index(bindings: Sequence[Binding]) -> Index:
     return found
 
 
-def _resolved(pack: Sequence[object], index: Index) -> list[tuple[Binding, tuple[int, int], object, object]]:
-    """Meter, time, value and unit of each record that is asked for (4.6)."""
-    found: list[tuple[Binding, tuple[int, int], object, object]] = []
+def _resolved(pack: Sequence[object], index: Index) -> list[Found]:
+    """What each record that is asked for says (4.6)."""
+    found: list[Found] = []
+    by_own_name: list[Found] = []
+    base_names: dict[int, set[str]] = {}
     base: dict[str, Any] = {}
     for record in pack:
         if not isinstance(record, dict):
             raise PayloadError("a record is no object")
         _check(record)
         base.update({label: value for label, value in record.items() if label[0:1] == "b"})
-        name = base.get("bn", "") + record.get("n", "")
-        for bound, of_sum in index.get(name, ()):
-            value = _sum_of(record, base) if of_sum else _value_of(record, base)
-            if not isinstance(value, Missing):
-                found.append((bound, _time_of(record, base), value, _unit_of(record, base, of_sum=of_sum)))
+        base_name, own = base.get("bn", ""), record.get("n", "")
+        found += _read(record, base, index.get(base_name + own, ()))
+        if base_name and own in index:
+            of_own = _read(record, base, index[own])
+            by_own_name += of_own
+            for bound, *_ in of_own:
+                base_names.setdefault(bound.meter, set()).add(base_name)
+    return found + _meant(found, by_own_name, base_names) if by_own_name else found
+
+
+def _read(record: Mapping[str, Any], base: Mapping[str, Any], wanted: Sequence[tuple[Binding, bool]]) -> list[Found]:
+    found: list[Found] = []
+    for bound, of_sum in wanted:
+        value = _sum_of(record, base) if of_sum else _value_of(record, base)
+        if not isinstance(value, Missing):
+            found.append((bound, _time_of(record, base), value, _unit_of(record, base, of_sum=of_sum)))
     return found
+
+
+def _meant(
+    found: Sequence[Found], by_own_name: Sequence[Found], base_names: Mapping[int, Collection[str]]
+) -> list[Found]:
+    """Records asked for without their base name, where no whole name fits; those of several devices are no value."""
+    whole = {bound.meter for bound, *_ in found}
+    several: dict[int, object] = {}
+    for bound, *_ in by_own_name:
+        if len(base_names[bound.meter]) > 1 and bound.meter not in several:
+            own = record_selector(bound.selector)[0]
+            several[bound.meter] = {"one of": [base + own for base in sorted(base_names[bound.meter])[:_LISTED]]}
+    return [
+        (bound, time, several.get(bound.meter, value), unit)
+        for bound, time, value, unit in by_own_name
+        if bound.meter not in whole
+    ]
 
 
 def _check(record: Mapping[str, Any]) -> None:
@@ -110,8 +145,8 @@ def _value_of(record: Mapping[str, Any], base: Mapping[str, Any]) -> object:
     for label in ("vs", "vb"):
         if label in record:
             return record[label]
-    only_base = "bv" not in base or record.keys() <= _NO_DATA or "s" in record
-    return MISSING if only_base else base["bv"]
+    valueless = "bv" not in base or record.keys() <= _NO_DATA or "s" in record
+    return MISSING if valueless else base["bv"]
 
 
 def _sum_of(record: Mapping[str, Any], base: Mapping[str, Any]) -> object:

@@ -5,7 +5,8 @@ alone. So births outlive a restart (:meth:`SparkplugHost.documents`), an alias c
 and whatever cannot be read asks for a new birth: data before their birth, and a gap in the sequence numbers that is
 not filled within two seconds, since a birth may have been in it. Data after a gap are read all the same: each metric
 has a time of its own, and no birth but one after a death changes what an alias means in practice. Deaths are sent at
-QoS 1, so a broker keeps them for an absent collector. A message that comes again changes nothing.
+QoS 1, so a broker keeps them for an absent collector. A message that comes again changes nothing, except that births
+and deaths that come again are lived through again: data between them come again too, and mean what they meant before.
 
 What is kept is bounded by the configuration: the metrics that meters read, and the aliases of all others as ranges.
 """
@@ -200,7 +201,7 @@ class _Node:
     def repeats(self, kind: str, payload: Payload, digest: int) -> bool:
         """Follows the sequence numbers; whether the message has come before."""
         if kind == "NBIRTH":
-            return digest == self.digest
+            return self.born and digest == self.digest
         if kind == "NDEATH" or not payload.HasField("seq") or payload.seq > 255:
             return False
         if self.sequence.repeats(payload.seq, digest):
@@ -269,8 +270,10 @@ class SparkplugHost:
         device = node.devices.get(spot.device)
         digest = crc32(message.payload)
         # What a broker kept may be older than anything that came since.
-        if not message.retained and not node.repeats(spot.kind, payload, digest):
-            _take(node, device, spot.kind, payload, digest)
+        if not message.retained:
+            repeated = node.repeats(spot.kind, payload, digest)
+            if not repeated or spot.kind in {"DBIRTH", "DDEATH"}:
+                _take(node, device, spot.kind, payload, digest)
         if device is not None and not spot.kind.endswith("DEATH"):
             _read(node, device, payload, out)
 

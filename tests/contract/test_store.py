@@ -69,6 +69,12 @@ def test_of_two_amounts_the_later_arrival_counts(store: ReadingStore) -> None:
     ]
 
 
+def test_a_conflict_is_listed_with_its_own_arrival(store: ReadingStore) -> None:
+    put(store, (A, 0, 1.0), received=T0 + MINUTE)
+    put(store, (A, 0, 2.0), received=T0 + 5 * MINUTE)
+    assert [(r.reason, r.value, r.received_at) for r, _ in store.rejects(None, 9)] == [("conflict", "1.0", T0 + MINUTE)]
+
+
 def test_later_rows_of_one_call_arrive_later(store: ReadingStore) -> None:
     assert put(store, (A, 0, 1.0), (A, 0, 2.0), (A, 0, 1.0)) == (1, 1, ["conflict"])
     assert dial(store) == [(0, 2.0)]

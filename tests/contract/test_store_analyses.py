@@ -101,6 +101,13 @@ def test_events_by_site_meter_and_time(store: ReadingStore) -> None:
     assert found("s", "a", None, None) == [("s", "a", 1), ("s", "a", 2)]
     assert found(None, None, T0 + 2 * MINUTE, T0 + 3 * MINUTE) == [("s", "a", 2)]
     assert store.events("s", "a", None, None)[0] == event(1)
+    store.save([update(events=[event(2, "jump", "pending")], judged=(2, 3))])
+    assert store.event_counts() == {
+        ("s", "reset", "booked"): 2,
+        ("s", "reset", "withdrawn"): 1,
+        ("s", "jump", "pending"): 1,
+        ("other", "reset", "booked"): 1,
+    }
 
 
 def test_saves_are_all_or_nothing(store: ReadingStore) -> None:

@@ -331,11 +331,9 @@ def test_a_figure_is_explained_down_to_its_dials(made: Path) -> None:
     assert (found["ledger"]["head"], found["ledger"]["issued"]["revision"]) == (verified(made)[1]["head"], 2)
     told = called(*ASKED, folder=made)
     assert told.code == 0
-    assert told.out.startswith(
-        "iPUE of north: 22.93913043, day, 2026-03-01T00:00:00+01:00 to 2026-03-02T00:00:00+01:00"
-    )
-    assert "dial 2990 kWh to 53000 kWh, 50010 kWh (accepted)." in told.out
-    assert "Correction accept at 2026-03-01T17:40:00+01:00 by bob: the load was real." in told.out
+    assert told.out.startswith("iPUE of north: 22.93913043, day, 2026-03-01 00:00+01:00 to 2026-03-02 00:00+01:00")
+    assert "dial 2,990 kWh to 53,000 kWh, 50,010 kWh (accepted)." in told.out
+    assert "Correction accept at 2026-03-01 17:40+01:00 by bob: the load was real." in told.out
 
 
 def test_every_figure_can_be_explained(made: Path) -> None:
@@ -358,6 +356,14 @@ def test_the_running_service_answers_the_same(folder: Path) -> None:
         status, text = running.get("/api/v1/explain?site=north&kpi=pue&window=day&at=2026-03-01")
         assert (status, json.loads(text)) == (200, alone[2])
         ExplanationShape.model_validate(alone[2])
+        status, page = running.get("/sites/north/explain?kpi=pue&window=day&at=2026-03-01")
+        assert (status, "by bob: the load was real." in page, alone[2]["ledger"]["head"] in page) == (200, True, True)
+        status, page = running.get("/sites/north/ledger")
+        assert (status, alone[0][1]["head"] in page, f"north/{alone[2]['meters'][0]['meter']} jump at" in page) == (
+            200,
+            True,
+            True,
+        )
         for wrong in ("kpi=eup&window=day", "window=day", "kpi=pue", "kpi=pue&at=2026-03", "kpi=pue&from=1999&to=2100"):
             assert running.get(f"/api/v1/explain?site=north&{wrong}")[0] == 400
         assert running.get("/api/v1/explain?site=mars&kpi=pue&window=day")[0] == 404

@@ -26,9 +26,23 @@ def test_an_accepted_jump_is_booked(folder: Path) -> None:
     at = iso(START + 200 * 5 * MINUTE)
     (folder / "c.csv").write_text(f"{HEADER}grid-a,{at},accept,,,ann,meter was bridged\n")
     done = wattwell("correct", "w.yaml", "c.csv", "--site", "north", folder=folder)
-    assert (done.code, done.out) == (0, "1 corrections entered\n")
+    assert (done.code, done.out) == (0, "1 correction entered\n")
     jump = ask(folder, "events", "w.yaml", "--meter", "grid-a").json
     assert [(e["event"], e["state"], e["booked"]) for e in jump] == [("jump", "accepted", pytest.approx(50_010))]
+
+
+def test_an_acceptance_where_no_jump_is_known_is_told(folder: Path) -> None:
+    at = START + 200 * 5 * MINUTE
+    lines = [f"grid-a,{iso(at + late)},accept,,,ann,meter was bridged\n" for late in (0, MINUTE)]
+    (folder / "c.csv").write_text(HEADER + "".join(lines))
+    early = wattwell("correct", "w.yaml", "c.csv", "--site", "north", folder=folder)
+    assert (early.code, early.out) == (0, "2 corrections entered\n")
+    assert early.err.count("no jump is known there") == 2
+    write_wide(folder / "north.csv", iter(troubled()))
+    called("backfill", "w.yaml", "north.csv", "--site", "north", folder=folder)
+    again = wattwell("correct", "w.yaml", "c.csv", "--site", "north", folder=folder)
+    assert again.err.count("no jump is known there") == 1
+    assert f"grid-a at {iso(at + MINUTE)}" in again.err
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the readings", "after the readings"])

@@ -9,7 +9,7 @@ import numpy as np
 from analytics.fold import MeterFold
 from collector.dialects.base import Message
 from collector.ingest import Ingestor
-from tests.collecting import NOW, config, meter, site
+from tests.collecting import NOW, config, meter, site, take
 from tests.sparkplugging import bd_seq, edge, metric, payload, sparkplug
 from wattwell.intervals import HOUR, MINUTE
 from wattwell.model import Meter
@@ -93,7 +93,7 @@ def test_a_day_of_births_deaths_and_restarts_to_the_exact_kwh(tmp_path: Path) ->
         store = DuckdbStore.open(tmp_path / "w.duckdb")
         ingestor = Ingestor(config(site([METER])), store, lambda: NOW)
         for cut in range(0, len(messages), 7):
-            ingestor.ingest(messages[cut : cut + 7])
+            take(ingestor, messages[cut : cut + 7])
         if number % 2 == 0:  # the others end as by a power cut
             ingestor.housekeeping(final=True)
         if number < 3:

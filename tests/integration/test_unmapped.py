@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from collector.ingest import Ingestor
+from tests.collecting import take
 from tests.commands import ask, called
 from tests.fielding import sent
 from wattwell.app.access import open_engine
@@ -40,7 +41,7 @@ def bring(folder: Path, messages: list[tuple[str, str, int]]) -> None:
     config = load(folder / "w.yaml")
     with open_engine(config) as engine:
         ingestor = Ingestor(config, engine.store, lambda: messages[-1][2])
-        ingestor.ingest([sent(*message) for message in messages])
+        take(ingestor, [sent(*message) for message in messages])
         ingestor.housekeeping(final=True)
 
 

@@ -6,13 +6,17 @@ import base64
 import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.unit.test_web_fake import EDGE, FakeQueries
+from wattwell.engine.queries import Document
 from wattwell.errors import StoreError, UsageError, WattwellError
 from wattwell.intervals import SECOND, iso
 from wattwell.web import shapes
@@ -23,6 +27,8 @@ TOKEN = "s3cret-töken/+="  # noqa: S105 - of this test
 PATHS = (
     "/",
     "/sites/berlin",
+    "/sites/berlin/explain?kpi=pue&window=24h",
+    "/sites/berlin/ledger",
     "/docs",
     "/openapi.json",
     "/metrics",
@@ -218,7 +224,7 @@ def test_security_headers_are_everywhere(world: World, path: str) -> None:
     assert "access-control-allow-origin" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/sites/berlin", "/docs", "/nothing"])
+@pytest.mark.parametrize("path", [*PATHS[:5], "/nothing"])
 def test_served_pages_name_no_foreign_address(world: World, path: str) -> None:
     page = world.client.get(path, headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
@@ -235,6 +241,84 @@ def test_the_page_escapes_names_and_can_be_read_without_scripts(world: World) ->
     assert "No meter has the role ups_input." in page
     assert ">provisional</span>" in world.client.get("/?window=30d").text
     assert world.client.get("/?window=8h").status_code == 400
+
+
+def test_cards_lead_to_what_their_figure_is_made_up_of(world: World) -> None:
+    asked = world.fake.explained
+    for window, at in (("7d", {"at": iso(EDGE)}), ("month", {"at": "2026-06-30T22:00:00Z"})):
+        links = re.findall(r'href="(/sites/berlin/explain[^"]*)"', world.client.get(f"/?window={window}").text)
+        assert len(links) == 6
+        page = world.client.get(links[1].replace("&amp;", "&"))
+        assert page.status_code == 200
+        assert asked[-1] == ("berlin", "wue", window, at["at"], None, None)
+        assert f'<a href="/sites/berlin?window={window}">Berlin Nord &lt;1&gt;</a>' in page.text
+    span = "from=2026-07-01&to=2026-07-02"
+    page = world.client.get(f"/sites/berlin/explain?kpi=pue&{span}")
+    assert asked[-1] == ("berlin", "pue", None, None, "2026-07-01", "2026-07-02")
+    assert '<a href="/sites/berlin">' in page.text
+
+
+def test_user_text_is_escaped_in_explanation_and_ledger(world: World) -> None:
+    page = world.client.get("/sites/berlin/explain?kpi=pue&window=24h").text
+    for text in (
+        "&lt;script&gt;worn out&lt;/script&gt;",
+        "Meter a&lt;1&gt;",
+        "&lt;b&gt;ann&lt;/b&gt;",
+        "contract &amp; co",
+    ):
+        assert text in page
+    ledger = world.client.get("/sites/berlin/ledger").text
+    for text in (
+        "&lt;b&gt;rollover&lt;/b&gt;",
+        "&lt;i&gt;1&lt;/i&gt;",
+        f"7 entries, head {'cd' * 32}",
+        "999,999.9 MWh",
+    ):
+        assert text in ledger
+    assert ledger.index('data-label="Entry">7<') < ledger.index('data-label="Entry">6<')
+    for text in (page, ledger):
+        assert not re.search(r"<(script|b|i)\b", text)
+
+
+def test_wrong_questions_for_the_pages_of_a_site(world: World, fleet: World) -> None:
+    html = {"Accept": "text/html"}
+    for path, status, sentence in (
+        ("sites/berlin/explain?kpi=puue", 400, "is not known; one of pue"),
+        ("sites/berlin/explain", 400, "query parameter &#39;kpi&#39;"),
+        ("sites/berlin/explain?kpi=pue&site=x", 400, "unknown query parameter"),
+        ("sites/berlin/explain?kpi=pue&kpi=wue", 400, "more than once"),
+        ("sites/berlin/explain?kpi=pue&from=2020-01-01", 400, "narrow it"),
+        ("sites/paris/explain?kpi=pue", 404, "unknown site"),
+        ("sites/paris/ledger", 404, "unknown site"),
+    ):
+        answer = world.client.get(f"/{path}", headers=html)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert sentence in answer.text
+    assert '<a href="/">All sites</a>' in fleet.client.get("/sites/zhangbei/ledger").text
+
+
+def test_few_figures_are_explained_at_once_and_others_are_told_to_wait() -> None:
+    class Slow(FakeQueries):
+        def explain(self, *args: Any, **named: Any) -> Document:
+            entered.release()
+            assert leave.wait(30)
+            return super().explain(*args, **named)
+
+    entered, leave = threading.Semaphore(0), threading.Event()
+    made = World(Slow())
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            path = f"{made.server.url}/api/v1/explain?kpi=pue&window=24h"
+            begun = [pool.submit(httpx.get, path, timeout=60) for _ in range(2)]
+            assert all(entered.acquire(timeout=30) for _ in begun)
+            refused = made.client.get("/sites/berlin/explain?kpi=pue&window=24h", timeout=30)
+            assert (refused.status_code, "ask again in a few seconds" in refused.text) == (503, True)
+            assert made.client.get("/sites/berlin").status_code == 200, "others are answered"
+        finally:
+            leave.set()
+        assert [each.result().status_code for each in begun] == [200, 200]
+    assert made.client.get("/sites/berlin/explain?kpi=pue&window=24h").status_code == 200
+    made.close()
 
 
 def test_home_is_the_site_where_there_is_one_else_the_fleet(world: World, fleet: World) -> None:

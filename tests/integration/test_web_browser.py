@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.unit.test_web_fake import FakeQueries
 from wattwell.errors import StoreError
@@ -175,6 +175,12 @@ def test_the_script_writes_what_the_server_wrote(browse: Browser, site: str, pag
         drawn = Document(httpx.get(f"{site}/?window={window}").text)
         for kpi in ("pue", "wue", "ref", "ups_efficiency", "peak_demand_kw", "dcie"):
             assert seen.document.text(kpi) == drawn.text(kpi)
+        links = [
+            [attrs["href"] for _, attrs in found.tags if attrs.get("data-f") == "why"]
+            for found in (seen.document, drawn)
+        ]
+        assert links[0] == links[1]
+        assert len(links[0]) == 6
         for attribute in ("data-state", "data-value"):
             after = [attrs[attribute] for tag, attrs in seen.document.tags if tag == "article"]
             assert after == [attrs[attribute] for tag, attrs in drawn.tags if tag == "article"]
@@ -242,6 +248,37 @@ def test_nothing_sticks_out_on_a_phone(browse: Browser) -> None:
         seen = browse(f"{server.url}/?window=30d", "--window-size=500,800")
     finally:
         server.stop()
+    body = next(attrs for tag, attrs in seen.document.tags if tag == "body")
+    assert 300 < float(body["data-edge"]) <= 380
+
+
+@pytest.mark.parametrize("path", ["explain?kpi=pue&window=24h", "ledger"])
+def test_pages_without_scripts_fit_a_phone_too(browse: Browser, path: str) -> None:
+    def inject(app: ASGIApp) -> ASGIApp:
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            async def adding(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    kept = [(name, value) for name, value in message["headers"] if name != b"content-length"]
+                    message = {**message, "headers": kept}
+                elif b"</body>" in message["body"]:
+                    body = message["body"].replace(b"</body>", b'<script src="/static/probe.js"></script></body>')
+                    message = {**message, "body": body}
+                await send(message)
+
+            if scope.get("path") == "/static/probe.js":
+                await Response(PROBE, media_type="text/javascript")(scope, receive, send)
+            else:
+                plain = [(name, value) for name, value in scope.get("headers", ()) if name != b"accept-encoding"]
+                await app({**scope, "headers": plain}, receive, adding)
+
+        return wrapped
+
+    server = serve(FakeQueries(), inject)
+    try:
+        seen = browse(f"{server.url}/sites/berlin/{path}", "--window-size=500,800")
+    finally:
+        server.stop()
+    assert seen.console == []
     body = next(attrs for tag, attrs in seen.document.tags if tag == "body")
     assert 300 < float(body["data-edge"]) <= 380
 

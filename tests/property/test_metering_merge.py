@@ -34,29 +34,33 @@ class Memory:
     """A store of readings in a dictionary, which holds merge to its contract."""
 
     def __init__(self) -> None:
-        self.values: dict[tuple[int, int], float] = {}
+        self.rows: dict[tuple[int, int], Row] = {}
         self.conflicts: list[tuple[int, int, float]] = []
         self.repeated = 0
         self.sent = 0
 
     def commit(self, sent: Sequence[Sent]) -> Merged:
         latest = np.full(3, -(2**62), dtype=np.int64)
-        for series, at in self.values:
+        for series, at in self.rows:
             latest[series] = max(latest[series], at)
         merged = merge(rows_of(sent, self.sent), latest, self._stored, self._overruled)
         self.sent += len(sent)
         for row in merged.replaced.rows():
-            del self.values[row.series, row.at]  # a KeyError: it was not stored
+            del self.rows[row.series, row.at]  # a KeyError: it was not stored
         for row in merged.added.rows():
-            assert (row.series, row.at) not in self.values
-            self.values[row.series, row.at] = row.value
+            assert (row.series, row.at) not in self.rows
+            self.rows[row.series, row.at] = row
         self.conflicts += [(row.series, row.at, row.value) for row in merged.conflicts]
         self.repeated += merged.repeated
         return merged
 
-    def _stored(self, keys: Mapping[str, NDArray[Any]]) -> Mapping[tuple[int, int], float]:
+    def _stored(self, keys: Mapping[str, NDArray[Any]]) -> Mapping[tuple[int, int], Row]:
         wanted = zip(keys["series"].tolist(), keys["t"].tolist(), strict=True)
-        return {key: self.values[key] for key in wanted if key in self.values}
+        return {key: self.rows[key] for key in wanted if key in self.rows}
+
+    @property
+    def values(self) -> dict[tuple[int, int], float]:
+        return {key: row.value for key, row in self.rows.items()}
 
     def _overruled(self, series: int, at: int, value: float) -> bool:
         return any((s, t) == (series, at) and equal(lost, value) for s, t, lost in self.conflicts)
@@ -138,10 +142,11 @@ def test_a_batch_of_new_times_is_taken_as_it_is() -> None:
     assert (merged.conflicts, merged.repeated) == ((), 0)
 
 
-def test_a_conflict_within_a_batch_keeps_the_losers_own_arrival() -> None:
+@pytest.mark.parametrize("batches", [[[1.0, 2.0]], [[1.0], [2.0]]], ids=["in one batch", "against the store"])
+def test_a_conflict_keeps_the_losers_own_arrival(batches: list[list[float]]) -> None:
     memory = Memory()
-    (loser,) = memory.commit([(0, 3, 1.0), (0, 3, 2.0)]).conflicts
-    assert loser == Row(0, 3, 0, 1.0, arrival=False)
+    found = [memory.commit([(0, 3, value) for value in batch]).conflicts for batch in batches]
+    assert found[-1] == (Row(0, 3, 0, 1.0, arrival=False),)
 
 
 def test_the_same_time_of_two_meters_is_no_conflict() -> None:

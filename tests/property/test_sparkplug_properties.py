@@ -15,7 +15,7 @@ from collector.ingest import Ingestor
 from collector.normalise import MeterTable
 from collector.points import PointsBuilder
 from collector.topics import Router
-from tests.collecting import NOW, MemoryStore, config, meter, site
+from tests.collecting import NOW, MemoryStore, config, meter, site, take
 from tests.sparkplugging import bd_seq, edge, metric, payload, sparkplug
 from wattwell.intervals import HOUR, SECOND
 
@@ -53,13 +53,13 @@ def stored(batches: Sequence[Sequence[Message]], restarts: Sequence[bool | None]
     """What is in the store after births and batches, with a restart (clean or not) before each batch that says so."""
     store = MemoryStore()
     ingestor = Ingestor(config(site(METERS)), store, lambda: NOW)  # type: ignore[arg-type]
-    ingestor.ingest(BIRTHS)
+    take(ingestor, BIRTHS)
     for batch, restart in zip(batches, restarts, strict=True):
         if restart is not None:
             if restart:
                 ingestor.housekeeping(final=True)
             ingestor = Ingestor(config(site(METERS)), store, lambda: NOW)  # type: ignore[arg-type]
-        ingestor.ingest(batch)
+        take(ingestor, batch)
     return store
 
 

@@ -204,7 +204,7 @@ def test_an_edge_stepped_before_changes_nothing() -> None:
 
 def test_a_sample_of_another_edge_is_refused() -> None:
     with pytest.raises(ValueError, match=f"the sample is of edge {at(0)}, the step of edge {at(1)}"):
-        advance(Board(), [PUE], "a", edge(1), {("pue", "24h"): Sample(edge(0), 1.2)})
+        advance(Board(), [PUE], "a", edge(1), {("kpi", "pue", "24h"): Sample(edge(0), 1.2)})
 
 
 @pytest.mark.parametrize("other", ["PueHigh", "PueHighNoData"])
@@ -312,8 +312,8 @@ NAME = "alerts.states:a"
         ("{", "is no JSON"),
         ("[]", "holds something else"),
         (json.dumps({"kind": "other", "version": 1}), "holds something else"),
-        (json.dumps({"kind": NAME, "version": 2}), "has version 2 and this Wattwell reads version 1"),
-        (json.dumps({"kind": NAME}), "has version None and this Wattwell reads version 1"),
+        (json.dumps({"kind": NAME, "version": 3}), "has version 3 and this Wattwell reads version 2"),
+        (json.dumps({"kind": NAME}), "has version None and this Wattwell reads version 2"),
         (json.dumps({"kind": NAME, "version": 1}), "is damaged"),
         (json.dumps({"kind": NAME, "version": 1, "at": 0, "states": {"X": {"phase": "asleep"}}, "open": []}), "asleep"),
     ],

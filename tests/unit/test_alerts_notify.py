@@ -1,13 +1,13 @@
-"""Which notifier URLs can be used, and what is said of those that cannot."""
+"""From notifier URLs to requests, and what names and shows a notifier without its secrets."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from alerts.notify import batch_key, notifier_id, open_notifier, supported, webhook_document
-from wattwell.errors import ConfigError
+from alerts.alertmanager import Alertmanager
+from alerts.notify import Keeper, notifier_id
+from alerts.opening import open_notifier
+from alerts.webhook import Webhook, batch_key, webhook_document
 
 
 @pytest.mark.parametrize(
@@ -18,50 +18,25 @@ from wattwell.errors import ConfigError
         ("webhook+http://h/x", "http://h/x"),
         ("webhook+https://[::1]:8443/x", "https://[::1]:8443/x"),
         ("JSON://User:Pass@Host/x", "http://Host/x"),
+        ("alertmanager://127.0.0.1", "http://127.0.0.1:9093/api/v2/alerts"),
+        ("alertmanager://[::1]/", "http://[::1]:9093/api/v2/alerts"),
+        ("alertmanager://u:p@h:8080", "http://h:8080/api/v2/alerts"),
+        ("alertmanagers://monitoring.example.org:443/am/", "https://monitoring.example.org:443/am/api/v2/alerts"),
     ],
 )
-def test_a_webhook_url(url: str, target: str) -> None:
-    assert supported(url) is None
-    assert getattr(open_notifier(url), "target", None) == target
+def test_where_a_url_posts_to(url: str, target: str) -> None:
+    notifier = open_notifier(url)
+    assert isinstance(notifier, Webhook | Alertmanager)
+    assert notifier.address.target == target
+    assert isinstance(notifier, Keeper) == url.startswith("alertmanager")
 
 
-@pytest.mark.parametrize(
-    ("url", "remedy"),
-    [
-        (
-            "mailto://me:secret@example.org",
-            "scheme 'mailto' is not known; write one of json://, jsons://, webhook+http://",
-        ),
-        ("slack://secret/secret", "scheme 'slack' is not known"),
-        ("http://h/x", "scheme 'http' is not known"),
-        ("127.0.0.1:9000", "the scheme is missing"),
-        ("", "the scheme is missing"),
-        ("json://", "the host is missing; write json://HOST:PORT/PATH"),
-        ("json:///secret", "the host is missing"),
-        ("json://h:99999/", "is no URL"),
-        ("json://[::1/secret", "is no URL"),
-        ("json://h/#secret", "has no part after '#'"),
-    ],
-)
-def test_a_url_that_cannot_be_used(url: str, remedy: str) -> None:
-    assert remedy in (supported(url) or "")
-    with pytest.raises(ConfigError) as caught:
-        open_notifier(url)
-    assert remedy in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_user_and_a_token_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="keep one of them") as caught:
-        open_notifier("json://me:secret@h/", token_file=Path("token"))
-    assert "secret" not in str(caught.value)
-
-
-def test_the_id_of_a_notifier_is_stable_and_holds_no_secret() -> None:
-    url = "json://me:secret@h/path"
+@pytest.mark.parametrize("url", ["json://me:secret@h/secret", "alertmanager://me:secret@h", "ntfys://:secret@h/topic"])
+def test_neither_id_nor_notifier_shows_a_secret(url: str) -> None:
     assert notifier_id(url) == notifier_id(url) != notifier_id(url + "2")
-    assert notifier_id(url).startswith("json-")
+    assert notifier_id(url).startswith(url.partition("://")[0] + "-")
     assert "secret" not in notifier_id(url)
+    assert "secret" not in repr(open_notifier(url))
 
 
 def test_an_empty_batch_is_a_document_too() -> None:

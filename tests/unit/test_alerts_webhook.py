@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,72 +16,13 @@ import pytest
 from alerts.dispatch import dispatch
 from alerts.machine import Status
 from alerts.notification import Notification
-from alerts.notify import DeliveryError, Notifier, notifier_id, open_notifier
+from alerts.notify import DeliveryError, Notifier, notifier_id
+from alerts.opening import open_notifier
 from alerts.outbox import Outbox, enqueue, next_due, read, retarget, write
+from tests.telling import receiver
 from wattwell.intervals import SECOND
 
 NOW = 1_774_746_000_000_000  # 2026-03-29T01:00Z
-
-
-@dataclass
-class Receiver:
-    """What a webhook receiver has seen, and the answers that it still has to give before it says 200."""
-
-    port: int = 0
-    answers: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
-    seen: list[tuple[str, Mapping[str, str], Any]] = field(default_factory=list)
-    taken: list[Any] = field(default_factory=list)
-
-    def url(self, path: str = "/alerts") -> str:
-        return f"json://127.0.0.1:{self.port}{path}"
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Quiet: some clients here break off on purpose."""
-
-
-Stall = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def receiver(stall: Stall | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    state = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.seen.append((self.path, dict(self.headers), body))
-            if stall is not None:
-                stall(self)
-                return
-            status, headers = state.answers.pop(0) if state.answers else (200, {})
-            if 200 <= status < 300:
-                state.taken.append(body)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        # The handshake is left to the handler's thread: a client that breaks it off must not stop the server.
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    state.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)

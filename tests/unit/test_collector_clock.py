@@ -38,7 +38,7 @@ class Machine:
                 self.wall += then
             return left[0] < 0
 
-        return self.ingestor.ingest_patiently(messages, wait)
+        return self.ingestor.ingest(messages, wait)
 
     def stored(self) -> list[tuple[int, float]]:
         return sorted((at, value) for (_, at), value in self.store.readings.items())

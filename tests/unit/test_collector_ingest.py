@@ -9,8 +9,7 @@ import pytest
 from collector.buffer import Buffer
 from collector.dialects.base import Message
 from collector.ingest import UNMAPPED_STATE, UNMAPPED_TOPICS, Ingestor, read_unmapped
-from tests.collecting import NOW, MemoryStore, config, message, meter, site
-from wattwell.errors import StoreError
+from tests.collecting import NOW, MemoryStore, config, message, meter, site, take
 from wattwell.intervals import MINUTE, SECOND
 
 
@@ -25,14 +24,15 @@ class Clock:
 
 
 def ingestor(store: MemoryStore, clock: Clock | None = None) -> Ingestor:
-    return Ingestor(config(site([meter("grid-a"), meter("ups-a")])), store, clock or Clock())
+    clock = clock or Clock()
+    return Ingestor(config(site([meter("grid-a"), meter("ups-a")])), store, clock, clock)
 
 
 def test_a_batch_is_one_commit_and_is_counted() -> None:
     store, clock = MemoryStore(), Clock()
     one = ingestor(store, clock)
     clock.now = NOW + 2 * SECOND
-    one.ingest([message("5"), message('"x"'), message("{", "wattwell/s/ups-a"), message("6", "nowhere")])
+    take(one, [message("5"), message('"x"'), message("{", "wattwell/s/ups-a"), message("6", "nowhere")])
     assert store.commits == 1
     stats = one.stats()
     assert stats.messages == 4
@@ -47,7 +47,7 @@ def test_a_store_that_refuses_is_tried_again_and_told_of_once(caplog: pytest.Log
     one = ingestor(store)
     pauses: list[float] = []
     caplog.set_level(logging.INFO)
-    assert one.ingest_patiently([message("5")], lambda seconds: bool(pauses.append(seconds)))
+    assert one.ingest([message("5")], lambda seconds: bool(pauses.append(seconds)))
     assert pauses == [0.5, 1.0, 2.0]
     assert store.attempts == 4
     assert store.values("grid-a") == [5.0]
@@ -62,24 +62,17 @@ def test_a_stopping_service_gives_up_and_says_what_the_store_said() -> None:
     store, clock = MemoryStore(), Clock()
     store.refusals = ["disk full"]
     one = ingestor(store, clock)
-    assert not one.ingest_patiently([message("5")], lambda _: True)
+    assert not one.ingest([message("5")], lambda _: True)
     clock.now = NOW + MINUTE
     assert one.stats().store_error == "disk full"
     assert one.stats().lag_seconds == 60.0
     assert one.stats().messages == 0
 
 
-def test_one_try_passes_the_refusal_on() -> None:
-    store = MemoryStore()
-    store.refusals = ["disk full"]
-    with pytest.raises(StoreError, match="disk full"):
-        ingestor(store).ingest([message("5")])
-
-
 def test_unmapped_topics_are_listed_kept_and_rejected() -> None:
     store, clock = MemoryStore(), Clock()
     one = ingestor(store, clock)
-    one.ingest([message("6", "a/b"), message("7", "wattwell/s/ghost"), message("8", "a/b")])
+    take(one, [message("6", "a/b"), message("7", "wattwell/s/ghost"), message("8", "a/b")])
     one.housekeeping()
     assert [(reject.site, reject.meter, reject.topic, reject.reason) for reject in store.rejects] == [
         (None, None, "a/b", "point.unknown"),
@@ -87,7 +80,7 @@ def test_unmapped_topics_are_listed_kept_and_rejected() -> None:
         (None, None, "a/b", "point.unknown"),
     ]
     again = ingestor(store, clock)
-    again.ingest([Message("a/b", b"9", retained=False, received_at=NOW + SECOND)])
+    take(again, [Message("a/b", b"9", retained=False, received_at=NOW + SECOND)])
     listed = {entry.topic: entry for entry in again.unmapped()}
     assert (listed["a/b"].count, listed["a/b"].example) == (3, "9")
     assert (listed["a/b"].first_seen, listed["a/b"].last_seen) == (NOW, NOW + SECOND)
@@ -110,20 +103,20 @@ def test_counts_of_unmapped_topics_are_saved_every_ten_seconds_and_at_the_end() 
         return sum(entry.count for entry in read_unmapped(store.states.get(UNMAPPED_STATE)))
 
     assert saved() == 0
-    one.ingest([message("6", "a/b")])
+    take(one, [message("6", "a/b")])
     assert saved() == 1
-    one.ingest([message("6", "a/b")])
+    take(one, [message("6", "a/b")])
     assert saved() == 1
     clock.now = NOW + 10 * SECOND
     assert saved() == 2
-    one.ingest([message("6", "a/b")])
+    take(one, [message("6", "a/b")])
     one.housekeeping(final=True)
     assert saved() == 3
 
 
 def test_the_list_of_unmapped_topics_is_bounded() -> None:
     one = ingestor(MemoryStore())
-    one.ingest([message("6", f"a/{number}") for number in range(UNMAPPED_TOPICS + 5)])
+    take(one, [message("6", f"a/{number}") for number in range(UNMAPPED_TOPICS + 5)])
     listed = one.unmapped()
     assert len(listed) == UNMAPPED_TOPICS
     assert listed[0].topic == "a/5"
@@ -141,3 +134,26 @@ def test_a_buffer_gives_all_there_is_in_order_and_within_limits() -> None:
     buffer.close()
     assert not buffer.put(10, 1)
     assert buffer.drain(3, 10, 0.0) == [9]
+
+
+def test_a_flood_of_new_topics_is_saved_once_a_second() -> None:
+    store, clock = MemoryStore(), Clock()
+    one = ingestor(store, clock)
+    saved = []
+    for step in range(25):
+        clock.now = NOW + step * SECOND // 10
+        take(one, [message("6", f"a/{step}")])
+        one.housekeeping()
+        saved.append(len(read_unmapped(store.states[UNMAPPED_STATE])))
+    assert saved == [1] * 10 + [11] * 10 + [21] * 5
+
+
+def test_what_is_listed_of_a_topic_and_a_payload_is_bounded_and_harms_no_terminal() -> None:
+    store = MemoryStore()
+    one = ingestor(store)
+    hostile = "a/\x1b[2J" + "x" * 60_000
+    take(one, [message("\x1b]0;gone\x07\n\t5", hostile)])
+    (entry,) = one.unmapped()
+    assert (entry.topic[:8], len(entry.topic)) == ("a/\ufffd[2Jxx", 500)
+    assert entry.example == "\ufffd]0;gone\ufffd\n\t5"
+    assert (store.rejects[0].topic, store.rejects[0].value) == (entry.topic, entry.example)

@@ -11,7 +11,7 @@ from collector.dialects.base import Message
 from collector.dialects.plain import find
 from collector.normalise import MeterTable
 from collector.scalars import MISSING, time_of
-from collector.topics import Binding, Router, covers
+from collector.topics import Binding, Router
 from tests.collecting import NOW, live, message, meter, rows, site
 from wattwell.model import Meter, Source
 
@@ -151,24 +151,6 @@ def test_unmapped_default_topics_name_what_they_mean() -> None:
     assert one.route("wattwell/s") is not None
 
 
-@pytest.mark.parametrize(
-    ("outer", "inner", "expected"),
-    [
-        ("#", "a/b", True),
-        ("#", "$SYS/x", False),
-        ("+/x", "$SYS/x", False),
-        ("a/#", "a", True),
-        ("a/+", "a", False),
-        ("a/+", "a/b/c", False),
-        ("a/+/c", "a/b/c", True),
-        ("a/b", "a/+", False),
-        ("+/#", "a/#", True),
-    ],
-)
-def test_covers(outer: str, inner: str, expected: bool) -> None:
-    assert covers(outer, inner) is expected
-
-
 def test_topics_of_the_same_filters_share_one_route() -> None:
     """A flood of topics under a wildcard costs a name each, not the meters behind it again and again."""
     one = router(
@@ -197,3 +179,53 @@ def test_what_a_decoder_prepares_is_made_once() -> None:
 
     assert [route.bindings["json"].prepared(prepare) for _ in range(3)] == [2, 2, 2]
     assert made == [2]
+
+
+def test_a_flood_of_topics_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.topics._REMEMBERED", 5)
+    one = router(meter("a", source=Source(topic="dc/+")))
+    first = one.route("dc/0")
+    assert all(one.route(f"dc/{number}") == first for number in range(40))
+    assert one.route("dc/" + "x" * 60_000) == first
+    assert one.route("y" * 60_000) is None
+    assert len(one._seen) <= 5
+    assert max(map(len, one._seen)) < 1000
+
+
+@pytest.mark.parametrize("topics", [("dc/x", "dc/+"), ("dc/+", "dc/x")])
+def test_a_topic_that_two_dialects_read_gives_what_one_of_them_can_read(topics: tuple[str, str]) -> None:
+    """Whichever comes first cannot keep the other from its readings."""
+    lines, document = topics
+    meters = [
+        meter("a", source=Source(topic=lines, decoder="influx", value="kwh")),
+        meter("b", source=Source(topic=document)),
+    ]
+    judged = live([message('{"value": 5}', "dc/x")], meters)
+    assert rows(judged.readings) == [("b", NOW, 5.0)]
+    assert [reject.reason for reject in judged.rejects] == ["payload.invalid"]
+
+
+def test_a_site_message_reaches_the_meter_that_listens_on_its_topic_too() -> None:
+    meters = [meter("a"), meter("b", source=Source(topic="wattwell/+", decoder="plain"))]
+    assert rows(live([message('{"values": {"a": 5}}', "wattwell/s")], meters).readings)[-1] == ("a", NOW, 5.0)
+
+
+def test_a_message_is_told_of_by_the_one_meter_it_belongs_to() -> None:
+    one = router(meter("a", source=Source(topic="dc/a")), meter("b", source=Source(topic="dc/+")), meter("c"))
+    owners = {topic: one.route(topic) for topic in ("dc/a", "dc/b", "wattwell/s", "wattwell/s/c")}
+    assert {topic: route.owner() for topic, route in owners.items() if route} == {
+        "dc/a": ("s", None),
+        "dc/b": ("s", "b"),
+        "wattwell/s": ("s", None),
+        "wattwell/s/c": ("s", "c"),
+    }
+
+
+def test_an_edge_node_is_followed_beside_another_meter_on_its_messages() -> None:
+    one = router(
+        meter("a", source=Source(topic="spBv1.0/plant/+/edge1/#", decoder="plain")),
+        meter("b", source=Source(topic="spBv1.0/plant/+/edge1/pdu7", decoder="sparkplug", value="E")),
+    )
+    birth = one.route("spBv1.0/plant/NBIRTH/edge1")
+    assert birth is not None
+    assert set(birth.bindings) == {"plain", "sparkplug"}

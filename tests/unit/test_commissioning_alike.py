@@ -85,7 +85,18 @@ def test_of_two_feeds_one_may_be_in_reserve(tmp_path: Path, role: str, severity:
     it = load(100)
     (finding,) = found(tmp_path, site, {"feed-a": dial(1.3 * it), "pdu-a": dial(it), "second": dial(0 * it)})
     assert (finding.code, finding.severity, finding.meter) == ("meter.frozen", severity, "second")
-    assert ("a feed in reserve may stand" in finding.message) == (severity == "info")
+    assert ("what is in reserve may stand" in finding.message) == (severity == "info")
+
+
+def test_air_that_nothing_moves_is_told(tmp_path: Path) -> None:
+    fields = [register("grid", "utility_import"), register("pdu", "it_pdu"), register("crah-1", "crah")]
+    it = load(100)
+    columns = {"grid": dial(1.3 * it), "pdu": dial(it), "crah-1": dial(0 * it)}
+    seen = found(tmp_path, a_site(tmp_path, *fields), columns)
+    assert [(f.code, f.severity, f.meter) for f in seen] == [("meter.frozen", "warning", "crah-1")]
+    two = a_site(tmp_path, *fields, register("crah-2", "crah"))
+    seen = found(tmp_path, two, columns | {"crah-2": dial(0.1 * it)})
+    assert [(f.code, f.severity, f.meter) for f in seen] == [("meter.frozen", "info", "crah-1")]
 
 
 def test_a_site_that_is_not_at_work_yet_stands_as_a_whole(tmp_path: Path) -> None:

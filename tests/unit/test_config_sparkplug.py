@@ -45,14 +45,19 @@ def test_a_node_itself_without_its_clock_and_units() -> None:
     assert (source.time, source.unit) == (None, None)
 
 
-@pytest.mark.parametrize("kind", ["DDATA", "DBIRTH", "NDATA", "#"])
-def test_one_kind_of_message_is_not_enough(kind: str) -> None:
-    topic = f"spBv1.0/plant/{kind}/edge1/pdu7"
-    if kind == "#":
-        assert [path for path, _ in faults(topic=topic)] == ["source.topic"]
-    else:
-        remedy = f"births and deaths come beside the data; write {TOPIC}"
-        assert faults(topic=topic) == [("source.topic", remedy)]
+@pytest.mark.parametrize("kind", ["DDATA", "DBIRTH", "DDEATH"])
+def test_of_one_kind_of_message_all_kinds_are_heard(kind: str) -> None:
+    config = read(topic=f"spBv1.0/plant/{kind}/edge1/pdu7")
+    assert config.mqtt is not None
+    assert config.mqtt.subscribe == ("wattwell/#", "spBv1.0/plant/+/edge1/#")
+    assert config == read()
+
+
+@pytest.mark.parametrize("kind", ["NDATA", "DCMD", "STATE"])
+def test_a_device_sends_no_other_kinds(kind: str) -> None:
+    remedy = f"no message of a device comes there; write {TOPIC}"
+    assert faults(topic=f"spBv1.0/plant/{kind}/edge1/pdu7") == [("source.topic", remedy)]
+    assert [path for path, _ in faults(topic="spBv1.0/plant/#/edge1/pdu7")] == ["source.topic"]
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,9 @@ def test_what_is_in_the_points_unit_follows_the_meters(tmp_path: Path) -> None:
         ({"device": "shelly-pro-3em", "id": "x"}, r"source.point.*absent"),
         ({"topic": "a/b", "point": "total"}, r"source.device.*absent"),
         (PRO | {"id": "a/#/b"}, r"source.id.*MQTT prefix"),
+        (PRO | {"id": "a/#"}, r"source.id.*MQTT prefix"),
+        (PRO | {"id": "+"}, r"source.id.*MQTT prefix"),
+        ({"device": "senml-meter", "id": "a b", "point": "energy"}, r"source.id.*EUI-64"),
         (PRO | {"unit": "unit"}, r"source.unit.*no use for it"),
     ],
 )
@@ -148,6 +151,20 @@ def test_a_source_with_a_fault_says_which(source: dict[str, Any], says: str, tmp
     with pytest.raises(ConfigError, match=says) as raised:
         made(tmp_path, quantity="energy", accumulation="register", source=source)
     assert not any("source.topic" in fault.path for fault in raised.value.faults)
+
+
+def test_a_device_that_is_not_known_is_one_fault(tmp_path: Path) -> None:
+    """What its file would have said is not asked of the meter."""
+    with pytest.raises(ConfigError) as raised:
+        parse(site({"id": "m", "max_rate": 5, "source": PRO | {"device": "shelly-pro3em"}}), tmp_path)
+    assert [fault.path for fault in raised.value.faults] == ["sites[0].meters[0].source.device"]
+
+
+@pytest.mark.parametrize("identity", ["ups a,1=b", r"ups\ a\,1\=b"])
+def test_an_id_in_line_protocol_is_written_as_a_line_writes_it(identity: str, tmp_path: Path) -> None:
+    one = made(tmp_path, source={"device": "schneider-pm5000", "id": identity, "point": "delivered"})
+    assert one.source is not None
+    assert one.source.value == r"modbus,name=ups\ a\,1\=b active_energy_delivered"
 
 
 def test_max_rate_is_never_taken_from_a_device(tmp_path: Path) -> None:

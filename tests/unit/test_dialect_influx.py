@@ -240,3 +240,10 @@ def test_many_meters_on_one_topic_cost_little_each() -> None:
     found = read([sent(TOPIC, text, AT)], meters(*many))
     assert len(found) == 1000
     assert {value for _, _, value in found} == {float(number) for number in range(1000)}
+
+
+def test_a_measurement_and_its_field_may_be_joined_by_a_dot() -> None:
+    text = f"modbus,host=h energy.in=1,out=2 {NS}\nplant.modbus energy=3,out=4 {NS}\nsnmp out=5 {NS}"
+    bound = meters(state("modbus.out"), state("energy.in"), state("plant.modbus.energy"), state("modbus.energy.in"))
+    found = read([sent(TOPIC, text, AT)], bound)
+    assert sorted((name, value) for name, _, value in found) == [("m0", 2.0), ("m1", 1.0), ("m2", 3.0), ("m3", 1.0)]

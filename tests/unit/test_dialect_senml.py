@@ -247,6 +247,15 @@ def test_versions_and_fields_that_need_not_be_understood() -> None:
     assert read([sent(TOPIC, [{"n": "other", "v": 1}], AT)], [energy("e")]) == []
 
 
+@pytest.mark.parametrize("digits", [308, 309, 310])
+def test_integers_around_the_largest_double_are_no_times_and_do_no_harm(digits: int) -> None:
+    whole = "9" * digits
+    for base, own in (("1.5", whole), (whole, "1.5"), (whole, whole)):
+        pack = f'[{{"n": "e", "bt": {base}, "t": {own}, "v": 5}}]'
+        (reject,) = refused([sent(TOPIC, pack, AT)], [energy("e")])
+        assert reject[0] == ("payload.invalid" if digits > 308 and base == whole else "time.invalid")
+
+
 def test_numbers_beyond_a_double() -> None:
     for text in ('"bv": 1e308, "v": 1e308', '"v": 1e400', '"bv": 1, "v": 1e400', '"v": ' + "9" * 400):
         assert [why for why, _ in refused([sent(TOPIC, f'[{{"n": "e", {text}}}]', AT)], [energy("e")])] == [
@@ -271,3 +280,22 @@ def test_the_resolved_example_is_the_other_one_resolved() -> None:
     packs = [json.loads(example(section)) for section in ("5.1.3", "5.1.4")]
     assert len(packs[0]) == len(packs[1]) == 13
     assert not any(label.startswith("b") for record in packs[1] for label in record)
+
+
+def test_a_name_without_its_base_name_while_it_means_one_record() -> None:
+    def pack(*bases: str) -> list[dict[str, Any]]:
+        records = [{"bn": base, "bt": SECONDS, "n": "energy", "u": "kWh", "v": 5 + at} for at, base in enumerate(bases)]
+        return [*records, {"n": "energy", "t": 60, "v": 9}]
+
+    meter = energy("energy")
+    one = [("grid-a", AT, 5.0), ("grid-a", "2026-03-29T01:01:00Z", 9.0)]
+    assert read([sent(TOPIC, pack("urn:a:"), AT)], [meter]) == one
+    several = [sent(TOPIC, pack("urn:a:", "urn:b:"), AT)]
+    assert read(several, [meter]) == []
+    assert refused(several, [meter]) == [("value.type", "{'one of': ['urn:a:energy', 'urn:b:energy']}")] * 3
+    flood = [sent(TOPIC, pack(*(f"urn:{number:04}:" for number in range(2000))), AT)]
+    listed = "{'one of': ['urn:0000:energy', 'urn:0001:energy', 'urn:0002:energy']}"
+    assert set(refused(flood, [meter])) == {("value.type", listed)}
+    whole = [{"n": "energy", "u": "kWh", "v": 1, "t": SECONDS}, *pack("urn:b:")]
+    assert read([sent(TOPIC, whole, AT)], [meter]) == [("grid-a", AT, 1.0)]
+    assert read(several, [energy("urn:a:energy")]) == [("grid-a", AT, 5.0)]

@@ -188,6 +188,6 @@ def test_the_total_is_meant_where_no_value_is_named(tmp_path: Any) -> None:
     made = parse(whole, tmp_path).sites["s"].meters["m"].source
     assert made is not None
     assert (made.value, made.time) == ("ENERGY.Total", "time")
-    whole["sites"][0]["meters"][0]["source"]["time"] = "Time"  # type: ignore[index]
+    whole["sites"][0]["meters"][0]["source"]["time"] = "ENERGY.Time"  # type: ignore[index]
     with pytest.raises(ConfigError, match="no use for it"):
         parse(whole, tmp_path)

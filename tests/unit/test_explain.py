@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,47 +11,23 @@ from typing import Any
 import duckdb
 import pytest
 
+from analytics.evaluate import Window
+from analytics.kpi import KPIS
+from tests.explaining import BEGIN, END, MIDNIGHT, REGISTER, SITE, SPAN, explained_engine
 from tests.support import readings_of
 from wattwell.cli.explain import words, wrapped
 from wattwell.config import parse
+from wattwell.engine.dials import dials_at_ends
 from wattwell.engine.engine import Engine
+from wattwell.engine.explain import explain as explained
+from wattwell.engine.explain import take_apart
 from wattwell.errors import UsageError
-from wattwell.intervals import DAY, HOUR, MINUTE, iso, parse_iso
+from wattwell.intervals import DAY, HOUR, MINUTE, Interval, iso, parse_iso
 from wattwell.ledger import GENESIS
-from wattwell.model import Correction, MeterKey, Reject
 from wattwell.store.duckdb import DuckdbStore
+from wattwell.web.pages import Pages
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "cli" / "explain.txt"
-BEGIN = parse_iso("2026-01-01T22:00:00Z")
-END = BEGIN + 4 * HOUR
-MIDNIGHT = BEGIN + 2 * HOUR
-SPAN = {"start": "2026-01-01T22:00:00Z", "end": "2026-01-02T02:00:00Z"}
-REGISTER = {"quantity": "energy", "accumulation": "register", "max_rate": 6000, "period": "20m", "max_gap": "1h"}
-SITE: dict[str, Any] = {
-    "id": "s",
-    "timezone": "UTC",
-    "pue_category": 1,
-    "meters": [
-        # A dial in MWh that turns 60 kWh an hour behind a transformer of ratio 2, and of ratio 4 from midnight on.
-        {"id": "grid", "role": "utility_import", **REGISTER, "unit": "MWh", "multiplier": [
-            {"from": "2026-01-01", "value": 2}, {"from": "2026-01-02", "value": 4}]},
-        {"id": "a", **REGISTER},
-        {"id": "b", "quantity": "power", "accumulation": "instantaneous", "period": "5m", "max_gap": "12m"},
-        {"id": "it", "role": "it_ups", "quantity": "energy", "formula": "a + b"},
-        {"id": "pv", "role": "onsite_renewable", **REGISTER, "from": "2027-01-01"},
-    ],
-}  # fmt: skip
-
-
-def rows() -> Iterator[tuple[MeterKey, int, float]]:
-    """Readings at :10, :30 and :50, and those of ``b`` every five minutes with a gap of twenty at 23:00."""
-    for at in range(BEGIN - 70 * MINUTE, END + 20 * MINUTE, 20 * MINUTE):
-        hours = (at - BEGIN) / HOUR
-        yield ("s", "grid"), at, 10.01 + 0.06 * hours
-        yield ("s", "a"), at, 510 + 60 * hours if at < MIDNIGHT else 5 + 60 * (hours - 2)
-    for at in range(BEGIN - HOUR, END + 1, 5 * MINUTE):
-        if not BEGIN + HOUR < at < BEGIN + 80 * MINUTE:
-            yield ("s", "b"), at, 30.0
 
 
 @pytest.fixture
@@ -62,20 +39,7 @@ def store() -> Iterator[DuckdbStore]:
 
 @pytest.fixture
 def engine(store: DuckdbStore) -> Engine:
-    """The site with a meter replaced at midnight, a conflict and a rejected reading."""
-    config = parse({"sites": [SITE]}, Path())
-    store.commit(readings_of([(("s", "b"), BEGIN + 5 * MINUTE, 31.0)], received_at=END), [])
-    reject = Reject(
-        site="s", meter="grid", topic=None, at=BEGIN + MINUTE, received_at=END, reason="value.range", value="-1"
-    )
-    store.commit(readings_of(rows(), received_at=END + HOUR), [reject])
-    made = Engine(config, config.rules, store, lambda: END + HOUR, {})
-    swap = Correction(
-        site="s", meter="a", at=MIDNIGHT, event="replacement", final=630.0, first=5.0, author="ann", reason="worn out"
-    )
-    made.correct([swap])
-    made.refresh()
-    return made
+    return explained_engine(store)
 
 
 def meters(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -222,7 +186,7 @@ def test_a_figure_without_an_input_says_so(engine: Engine) -> None:
     found = engine.explain("s", "wue", **SPAN)
     assert [issue["code"] for issue in found["figure"]["issues"]] == ["input.missing"]
     assert (found["formula"], found["meters"]) == (None, [])
-    assert words(found)[0].startswith("WUE of s: no value, 2026-01-01T22:00:00+00:00 to")
+    assert words(found)[0].startswith("WUE of s: no value, 2026-01-01 22:00+00:00 to")
 
 
 def test_which_window(engine: Engine) -> None:
@@ -286,7 +250,7 @@ def test_dropped_readings_leave_the_dials_around_month_starts(store: DuckdbStore
         assert after["dial"][end] == before["dial"][end]
     assert after["dial"]["difference"] == near(31 * 24)
     told = "\n".join(words(found))
-    assert "Raw readings before 2026-02-10T00:00:00+00:00 have been dropped (raw_retention)" in told
+    assert "Raw readings before 2026-02-10 00:00+00:00 have been dropped (raw_retention)" in told
     assert "Its readings in the window have been dropped." in told
 
 
@@ -310,6 +274,67 @@ def test_a_gap_across_the_end_of_the_window_names_what_ended_it(store: DuckdbSto
         (iso(BEGIN + HOUR), iso(END), "recovered")
     ]
     assert (grid["recovered_intervals"], grid["estimated"]) == (12, 0.75)
+
+
+def test_too_many_readings_leave_the_dials_at_both_ends(engine: Engine, store: DuckdbStore) -> None:
+    site, grid = engine.config.sites["s"], engine.config.grid
+    span = Window(name=None, interval=Interval(BEGIN, END))
+    made = take_apart(store, site, "pue", span.interval, grid)
+
+    def told(most: int) -> dict[str, Any]:
+        return explained(store, site, engine.value("s", "pue", span), made, grid, None, most)
+
+    followed, short = told(69), told(68)  # 12 of the grid, 12 of a, and 45 of b
+    assert (followed["too_many"], short["too_many"]) == (None, {"readings": 69, "limit": 68})
+    for each, other in zip(short["meters"], followed["meters"], strict=True):
+        if not each["virtual"] and each["in_service"] is not None:
+            assert (each["readings"], each["booked"], each["gaps"]) == (None, None, [])
+        assert [each.get(name) for name in ("amount", "events", "corrections", "factors")] == [
+            other.get(name) for name in ("amount", "events", "corrections", "factors")
+        ]
+        for end in ("start", "end"):
+            assert (each.get("dial") or {}).get(end) == (other.get("dial") or {}).get(end)
+    text = "\n".join(words(short))
+    assert "The window holds 69 readings of these meters, more than are followed one by one (68)" in text
+    assert text.count("Its readings were not followed one by one.") == 3
+
+
+def test_dials_at_ends_beside_what_is_no_reading_of_the_dial(store: DuckdbStore) -> None:
+    key, span = ("s", "m"), Interval(BEGIN, END)
+    around = [(-3, 10.0), (-2, 9.5), (2, 0.5), (30, 1.0), (235, 5.0), (238, 900.0), (300, 6.0)]
+    store.commit(readings_of([(key, BEGIN + minute * MINUTE, dial) for minute, dial in around], keys=[key]), [])
+    ((start, end),) = dials_at_ends(store, {key: span}, {key: [BEGIN + 238 * MINUTE]}).values()
+    # Down across the start, as at a replacement: the first reading inside. Across the end, past the spike: the line.
+    assert (start.at, start.value, start.before) == (BEGIN + 2 * MINUTE, 0.5, start.after)
+    assert (end.at, end.value) == (END, near(5 + 5 / 65))
+    beyond = {key: Interval(END + DAY, END + 2 * DAY), ("s", "other"): span}
+    assert dials_at_ends(store, beyond, {}) == {}, "nothing inside, and a meter that never reported"
+
+
+def test_the_page_tells_the_same(engine: Engine, store: DuckdbStore) -> None:
+    pages = Pages(engine)
+
+    def page(found: dict[str, Any]) -> str:
+        answer = pages.explain(engine.sites()[0], engine.sites(), found)
+        return html.unescape(bytes(answer.body).decode())
+
+    engine.issue("s", ["pue"], None, SPAN["start"], SPAN["end"], "ann", "contract")
+    found = engine.explain("s", "pue", **SPAN)
+    text = page(found)
+    assert "<h1>iPUE: 2.095238095 (provisional)</h1>" in text
+    tabled = r" +(\+|It reads|and|a difference|Event|Gap|\d)|Numerator|Denominator|Not usable|Meter|iPUE|warning"
+    assert [line for line in words(found) if not re.match(tabled, line) and line.strip() not in text] == []
+    told = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    for row in (
+        "start 2026-01-01 22:00+00:00 10.01 MWh between 10 at 2026-01-01 21:50+00:00 and 10.02 at 2026-01-01",
+        "replacement 2026-01-02 00:00+00:00 630 kWh 5 kWh 20 kWh booked",
+        "20m 2026-01-01 23:00+00:00 2026-01-01 23:20+00:00 missing (no readings)",
+        "2026-01-01 23:00+00:00 2026-01-01 23:30+00:00 2 intervals no value of b",
+        "grid (utility_import) 660 kWh pv (onsite_renewable) 0 kWh Numerator, E_DC 660 kWh",
+    ):
+        assert row in told
+    for kpi in KPIS:
+        assert engine.explain("s", kpi, **SPAN)["figure"]["label"] in page(engine.explain("s", kpi, **SPAN))
 
 
 def test_an_empty_store_is_explained(store: DuckdbStore) -> None:

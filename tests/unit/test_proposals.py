@@ -12,7 +12,7 @@ from collector.dialects.base import Message
 from collector.guesses import of_name, of_unit
 from collector.ingest import PROPOSALS, UNMAPPED_STATE, UNMAPPED_TOPICS, Ingestor, read_unmapped
 from collector.proposals import LARGEST, LONGEST, MOST, Proposer, Recogniser
-from tests.collecting import NOW, MemoryStore, config, meter, site
+from tests.collecting import NOW, MemoryStore, config, meter, site, take
 from tests.fielding import read, sent
 from tests.sparkplugging import bd_seq, metric, payload
 from wattwell.cli.devices import entry_lines
@@ -287,11 +287,18 @@ def test_the_register_keeps_the_first_proposals_that_a_topic_gives() -> None:
     one = ingestor(store)
     status = '{"method":"NotifyStatus","params":{"ts":1.0,%s}}'
     for part in ('"cloud":{"connected":true}', '"em:0":{"total_act_power":7.5}', '"em:0":{"a_act_power":7.5}'):
-        one.ingest([Message("shellypro3em-1/events/rpc", (status % part).encode(), retained=False, received_at=NOW)])
+        take(one, [Message("shellypro3em-1/events/rpc", (status % part).encode(), retained=False, received_at=NOW)])
     one.housekeeping(final=True)
     for entry in (one.unmapped()[0], read_unmapped(store.states[UNMAPPED_STATE])[0], ingestor(store).unmapped()[0]):
         (proposal,) = entry.proposals
         assert proposal["source"] == {"device": "shelly-pro-3em", "id": "shellypro3em-1", "point": "power"}
+
+
+def test_a_name_that_no_configuration_can_hold_is_not_proposed() -> None:
+    document = b'{"kwh": 5, "\\ud800 kwh": 6}'
+    found = Proposer(shipped_devices().values).propose(Message("a/b", document, retained=False, received_at=NOW))
+    assert [one["source"]["value"] for one in found] == ["kwh"]
+    json.dumps(found, ensure_ascii=False).encode()
 
 
 def test_a_register_of_an_earlier_release_is_read() -> None:
@@ -303,6 +310,6 @@ def test_the_register_keeps_so_many_proposals_over_all_topics() -> None:
     one = ingestor(MemoryStore())
     document = json.dumps({f"energy_{n}_kwh": n for n in range(MOST)}).encode()
     topics = range(UNMAPPED_TOPICS + 50)
-    one.ingest([Message(f"a/{n}", document, retained=False, received_at=NOW + n * SECOND // 10) for n in topics])
+    take(one, [Message(f"a/{n}", document, retained=False, received_at=NOW + n * SECOND // 10) for n in topics])
     kept = sum(len(entry.proposals) for entry in one.unmapped())
     assert PROPOSALS / 2 < kept <= PROPOSALS + MOST

@@ -43,6 +43,7 @@ def asked(
     [
         ("2026-10-31", "UTC", "2026-10-31T00:00:00Z"),
         ("2026-10-31", "Asia/Shanghai", "2026-10-30T16:00:00Z"),
+        ("2026", "Asia/Kolkata", "2025-12-31T18:30:00Z"),
         ("2026-10", "America/Chicago", "2026-10-01T05:00:00Z"),
         ("2026-03-29", "Europe/Berlin", "2026-03-28T23:00:00Z"),
         ("2026-03-30", "Europe/Berlin", "2026-03-29T22:00:00Z"),
@@ -51,7 +52,7 @@ def asked(
         ("2026-10-31T08:00Z", "Asia/Shanghai", "2026-10-31T08:00:00Z"),
     ],
 )
-def test_bare_dates_and_months_are_local(text: str, zone: str, instant: str) -> None:
+def test_bare_dates_months_and_years_are_local(text: str, zone: str, instant: str) -> None:
     assert iso(parse_time(text, zone)) == instant
 
 
@@ -60,7 +61,7 @@ def test_bare_dates_and_months_are_local(text: str, zone: str, instant: str) -> 
     [
         "",
         "yesterday",
-        "2026",
+        "202",
         "2026-13",
         "2026-02-30",
         "2026-10-31T08:00",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattwell.units import AMOUNT_OF, CANONICAL, QuantityKind, convert, is_unit_of, scale_to_canonical, units_of
+from wattwell.units import AMOUNT_OF, CANONICAL, QuantityKind, convert, is_unit_of, scale_to_canonical, shown, units_of
 
 KIND = QuantityKind
 # (kind, unit, how many canonical units one of it is), from the definitions: SI Brochure 9, NIST SP 811 appendix B.8,
@@ -148,3 +148,18 @@ def test_an_array_is_converted_like_its_numbers(values: list[float], data: st.Da
     before = column.tobytes()
     assert convert(column, kind, source, target).tolist() == [convert(each, kind, source, target) for each in values]
     assert column.tobytes() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (11891.234, 4, "11,890"),
+        (12345678.9, 6, "12,345,700"),
+        (-1e12, 6, "-1,000,000,000,000"),
+        (0.30000000000000004, 4, "0.3"),
+        (99999.96, 6, "100,000"),
+        (0.0, 6, "0"),
+    ],
+)
+def test_numbers_for_people(value: float, digits: int, text: str) -> None:
+    assert shown(value, digits) == text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tests.explaining import explanation
 from wattwell.engine.queries import Document, Queries, Snapshot
 from wattwell.errors import UsageError
 from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, Interval, calendar_windows, iso, parse_iso
@@ -76,6 +78,7 @@ class FakeQueries:
         self.edge = edge
         self.fault: Exception | None = None
         self.value: float | None = None
+        self.explained: list[tuple[str | None, ...]] = []
 
     def ids(self) -> list[str]:
         return ["berlin", "zhangbei"] if self.many else ["berlin"]
@@ -251,6 +254,23 @@ class FakeQueries:
             rows.append({"start": iso(at), "end": iso(at + GRID), "total": total, **row, "water_litres": water})
         return rows
 
+    def explain(
+        self,
+        site: str,
+        kpi: str,
+        window: str | None = None,
+        at: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> Document:
+        """That of another site and span, but for the names asked for."""
+        self.explained.append((site, kpi, window, at, start, end))
+        if kpi not in KPIS:
+            raise UsageError(f"KPI {kpi!r} is not known; one of {', '.join(KPIS)}")
+        found: Document = json.loads(explanation())
+        found["figure"] |= {"site": site, "kpi": kpi, "window": window}
+        return found
+
     def alerts(self, site: str | None = None) -> list[Document]:
         rule = {
             "name": "PueHigh",
@@ -266,6 +286,11 @@ class FakeQueries:
             "above": 1.3,
             "below": None,
             "clear": 1.27,
+            "signal": "kpi",
+            "between": None,
+            "inhibited_by": None,
+            "silenced_by": None,
+            "acknowledged_by": None,
         }
         dates: dict[str, Any] = {"since": iso(EDGE - 4 * HOUR), "fired_at": iso(EDGE - 4 * HOUR), "resolved_at": None}
         old = {"since": iso(EDGE - 9 * DAY), "fired_at": iso(EDGE - 9 * DAY), "resolved_at": iso(EDGE - 8 * DAY)}
@@ -287,6 +312,21 @@ class FakeQueries:
         ]
         return _of(site, rows)
 
+    def silences(self) -> list[Document]:
+        return [
+            {
+                "id": 12,
+                "kind": "maintenance",
+                "state": "active",
+                "matchers": {"site": "berlin"},
+                "from": iso(EDGE - HOUR),
+                "until": iso(EDGE + HOUR),
+                "author": "ida",
+                "reason": "the chillers are cleaned",
+                "expired": None,
+            }
+        ]
+
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:
@@ -301,7 +341,14 @@ class FakeQueries:
     def rejects(self, site: str | None = None) -> list[Document]:
         row = {"site": "berlin", "meter": "ups-a", "topic": "wattwell/berlin/ups-a", "at": iso(EDGE)}
         sent = {"received_at": iso(EDGE + SECOND), "reason": "value.sentinel", "value": "4294967295", "count": 3}
-        return _of(site, [{**row, **sent}])
+        ahead = {"at": "9999-12-31T23:59:59Z", "reason": "clock.future", "value": "<i>1</i>", "count": 1}
+        return _of(site, [{**row, **sent}, {**row, **sent, **ahead}])
+
+    def audit(self, kind: str | None = None, last: int | None = None) -> list[Document]:
+        event = {**self.events()[0], "event": "<b>rollover</b>"}
+        first: Document = {"seq": 6, "at": iso(EDGE), "kind": "event", "hash": "ab" * 32, "document": event}
+        rows = [first, {**first, "seq": 7, "hash": "cd" * 32}]
+        return [row for row in rows if kind in (None, row["kind"])][-(last or 2) :]
 
     def unmapped(self) -> list[Document]:
         seen = {"first_seen": iso(EDGE - DAY), "last_seen": iso(EDGE)}
@@ -361,6 +408,10 @@ SNAPSHOT = Snapshot(
         kpi_value("wue", "1h", math.nan),
         kpi_value("ref", "24h", 0.125, category=None),
         kpi_value("dcie", "24h", 0.762),
+        kpi_value("overhead_cooling", "24h", 0.25),
+        kpi_value("overhead_other", "24h", 0.0625),
+        kpi_value("ups_efficiency", "24h", 0.955, category=None),
+        kpi_value("peak_demand_kw", "24h", 1303.4, category=None),
         kpi_value("pue", None, 9.0),
     ),
     power_watts={("berlin", "total"): 1_303_400.0, ("berlin", "it"): 950_000.0, ("berlin", "cooling"): 290_000.5},
@@ -368,6 +419,13 @@ SNAPSHOT = Snapshot(
     readings={"berlin": 123_456},
     rejected={("berlin", "value.sentinel"): 3, ("", "point.unknown"): 12},
     alerts={("berlin", "PueHigh", state): int(state == "firing") for state in STATES},
+    targets={("berlin", "pue"): 1.3, ("berlin", "ref"): 0.5},
+    role_power_watts={("berlin", "chiller"): 210_000.0, ("berlin", "onsite_renewable"): 80_000.25},
+    outdoor_celsius={("berlin", "oat", "outdoor_dry_bulb"): 24.5},
+    balance_residuals={("berlin", "main"): -0.004},
+    balance_tolerances={("berlin", "main"): 0.02},
+    meter_events={("berlin", "rollover", "booked"): 2, ("berlin", "jump", "pending"): 1},
+    reporting_limits={("berlin", "ups-a"): 300.0, ("berlin", "grid-a"): 300.0},
     spool_readings=7,
     ingest_lag_seconds=0.125,
 )
@@ -380,10 +438,12 @@ def test_the_fake_answers_in_the_documented_shapes() -> None:
         (shapes.KpiShape, fake.kpi()),
         (shapes.PowerShape, fake.power("berlin")),
         (shapes.AlertShape, fake.alerts()),
+        (shapes.SilenceShape, fake.silences()),
         (shapes.EventShape, fake.events()),
         (shapes.RejectShape, fake.rejects()),
         (shapes.UnmappedShape, fake.unmapped()),
         (shapes.ProblemShape, fake.problems("berlin")),
+        (shapes.ExplanationShape, [fake.explain("berlin", "pue")]),
     ]
     for shape, documents in answers:
         assert documents

@@ -14,6 +14,7 @@ from wattwell.errors import UsageError
 from wattwell.web import present
 from wattwell.web.jsonio import encode, encode_for_script
 from wattwell.web.limits import check_span
+from wattwell.web.wording import clock
 
 FIGURES = {figure.kpi: figure for figure in present.FIGURES}
 NARROW = present.NARROW
@@ -71,6 +72,27 @@ def test_a_card_shows_label_category_coverage_and_provisional_mark() -> None:
     assert card("pue", label="PUE")["title"] == "PUE"
     assert card("wue")["meta"].endswith("total input")
     assert card("peak_demand_kw")["fraction"] == ""
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ("24h", {"window": "24h", "at": "E"}),
+        ("ytd", {"window": "ytd", "at": "E"}),
+        ("month", {"window": "month", "at": "S"}),
+        ("fiscal_year", {"window": "fiscal_year", "at": "S"}),
+        (None, {"from": "S", "to": "E"}),
+    ],
+)
+def test_what_to_ask_explain_for(window: str | None, expected: dict[str, str]) -> None:
+    assert present.question({"kpi": "pue", "window": window, "start": "S", "end": "E"}) == {"kpi": "pue", **expected}
+
+
+def test_times_are_those_of_the_zone_unless_the_calendar_ends() -> None:
+    assert clock("2026-10-24T22:00:00Z", "Europe/Berlin") == "2026-10-25 00:00+02:00"
+    assert clock("2026-10-25T12:00:07.5Z", "Asia/Kolkata") == "2026-10-25 17:30:07.500000+05:30"
+    assert clock("2026-10-25T12:00:07.5Z", "UTC", "seconds") == "2026-10-25 12:00:07+00:00"
+    assert clock("9999-12-31T23:59:59Z", "Asia/Kolkata") == "9999-12-31T23:59:59Z"
 
 
 def test_the_boundary_fault_still_shows_numerator_and_denominator() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alerts.defaults import default_rules
-from alerts.notify import Notifier, notifier_id, open_notifier
+from alerts.notify import Notifier, notifier_id
+from alerts.opening import open_notifier
 from wattwell.app.forward import Forwarder, forwarding
 from wattwell.app.wire import pack_readings, pack_rejects, unpack_readings, unpack_rejects
 from wattwell.config.settings import Config
@@ -27,7 +28,8 @@ _PATIENCE = 15.0
 _PAUSE = 0.1
 _FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "rejects", "unmapped", "problems")
 _LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
-QUESTIONS = (*_FIGURES, *_LEDGER)
+_DESK = ("silences", "silence", "expire", "acknowledge", "suggest")
+QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK)
 """Methods of the engine that a command may ask over the socket."""
 
 
@@ -186,9 +188,13 @@ def rules_of(config: Config) -> tuple[AlertRule, ...]:
     return config.rules if config.alerts_declared else default_rules(config.sites)
 
 
-def notifiers_of(config: Config) -> dict[str, Notifier]:
+def notifiers_of(config: Config, now: Callable[[], int] = clock) -> dict[str, Notifier]:
     """Who is told of alerts, by id."""
-    return {notifier_id(target.url): open_notifier(target.url, target.token_file) for target in config.notify}
+    page = config.http.public_url
+    return {
+        notifier_id(target.url): open_notifier(target.url, target.token_file, page=page, now=now)
+        for target in config.notify
+    }
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from collector.ingest import Ingestor
@@ -60,8 +61,9 @@ class Service:
             self._collector = MqttCollector(config.mqtt, self._ingestor, now)
         self._roles = frozenset(roles)
         self._figures = Snapshot()
-        self._failure: str | None = None
+        self._failures: dict[str, str] = {}
         self._analysed = False
+        engine.watch.spool = self._waiting
         self.server = self._make_server()
 
     # -- starting and stopping --------------------------------------------------------------------------------
@@ -72,7 +74,8 @@ class Service:
         if "analytics" in self._roles:
             self._spawn(self._analyse, "wattwell-analysis")
         if "alerts" in self._roles:
-            self._spawn(self._notify, "wattwell-notify")
+            for name in self._engine.watch.notifiers:
+                self._spawn(partial(self._notify, name), f"wattwell-notify-{name}")
         if (forwarder := self._forwarder) is not None:
             self._spawn(lambda: forwarder.run(self._stop), "wattwell-forward")
         if self._collector is not None:
@@ -168,22 +171,23 @@ class Service:
         if kept is not None:
             self._engine.prune(floor_to(self._now() - kept, DAY))
 
-    def _notify(self) -> None:
+    def _notify(self, name: str) -> None:
         while not self._stop.is_set():
-            self._guard(lambda: self._engine.watch.deliver(self._now()))
-            self._stop.wait(1.0)
+            self._guard(lambda: self._engine.watch.deliver_to(name, self._now()))
+            self._stop.wait(_TICK)
 
     def _guard(self, work: Callable[[], object]) -> bool:
         """Works, or says once what is in the way and lets the loop try again."""
+        loop = threading.current_thread().name
         try:
             work()
         except StoreError as error:
-            if self._failure != str(error):
+            if self._failures.get(loop) != str(error):
                 _log.error("%s", error)
-            self._failure = str(error)
+            self._failures[loop] = str(error)
             self._stop.wait(1.0)
             return False
-        self._failure = None
+        self._failures.pop(loop, None)
         return True
 
     # -- state ------------------------------------------------------------------------------------------------
@@ -193,8 +197,8 @@ class Service:
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
         if dead and not self._stop.is_set():
             return False, f"{dead[0]} has stopped; see the log and restart the service"
-        if self._failure is not None:
-            return False, self._failure
+        if (failure := next(iter(self._failures.copy().values()), None)) is not None:
+            return False, failure
         if (error := self._ingestor.stats().store_error) is not None:
             return False, error
         if self._collector is not None and not self._collector.status.connected:
@@ -272,7 +276,7 @@ class _Answers:
 @contextlib.contextmanager
 def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], int] = clock) -> Iterator[Service]:
     """A started service, stopped at the end."""
-    notifiers = notifiers_of(config) if "alerts" in roles else None
+    notifiers = notifiers_of(config, now) if "alerts" in roles else None
     with open_engine(config, now, notifiers) as engine, forwarding(config, engine.store, now) as forwarder:
         service = Service(config, engine, roles, now, forwarder)
         try:

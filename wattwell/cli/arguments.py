@@ -76,7 +76,9 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     events = _asked(commands, "events", "the meter-event ledger", span=True)
     events.add_argument("--meter")
     _asked(commands, "rejects", "rejected readings by reason")
-    _asked(commands, "alerts", "alert states and history")
+    alerts = _asked(commands, "alerts", "alert states and history")
+    alerts.add_argument("--suggest", action="store_true", help="what thresholds would have done over the last year")
+    _alerting(commands)
     explain = _asked(commands, "explain", "one KPI value taken back to its meters", span=True, site_required=True)
     explain.add_argument("--kpi", required=True, help="one name")
     explain.add_argument("--window", help="as for kpi (default: all of the span)")
@@ -86,6 +88,24 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     unmapped.add_argument("--json", action="store_true", help="print one JSON document")
     devices = commands.add_parser("devices", help="devices that are known, for a meter's source")
     devices.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _alerting(commands: _Commands[argparse.ArgumentParser]) -> None:
+    silence = _asked(commands, "silence", "alerts that are not told for a while; of a whole site: maintenance")
+    silence.add_argument("--name", help="of one alert (default: every alert)")
+    silence.add_argument("--match", action="append", default=[], metavar="LABEL=VALUE", help="may be repeated")
+    silence.add_argument("--from", dest="start", help=f"default now; {_TIMES}")
+    silence.add_argument("--until", help="exclusive; written like --from")
+    silence.add_argument("--for", dest="lasts", help="instead of --until: a duration, such as 4h")
+    silences = _configured(commands, "silences", "silences and maintenance windows")
+    silences.add_argument("--expire", type=int, metavar="ID", help="end this one now")
+    silences.add_argument("--json", action="store_true", help="print one JSON document")
+    ack = _asked(commands, "ack", "acknowledge an open alert: somebody has it in hand")
+    ack.add_argument("--name", required=True, help="of the alert")
+    ack.add_argument("--meter", help="of a rule on meters: which one")
+    for command in (silence, silences, ack):
+        command.add_argument("--author", help="who, for the audit ledger")
+        command.add_argument("--reason", help="and why")
 
 
 def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -12,6 +12,7 @@ from wattwell.cli.show import emit, table
 from wattwell.config import load
 from wattwell.engine.audit import configuration
 from wattwell.errors import UsageError
+from wattwell.web.wording import summary
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -55,28 +56,3 @@ def _show(args: Namespace) -> int:
     else:
         table("audit", [entry | {"what": summary(entry["kind"], entry["document"])} for entry in entries])
     return 0
-
-
-def summary(kind: str, document: Mapping[str, Any]) -> str:
-    """An entry in a line."""
-    d = document
-    if kind == "configuration":
-        meters = sum(len(site["meters"]) for site in d["sites"].values())
-        return f"{d['program']}; {_counted(len(d['sites']), 'site')}, {_counted(meters, 'meter')}"
-    if kind == "event":
-        return f"{d['site']}/{d['meter']} {d['event']} at {d['at']}: {d['booked']} {d['unit']} {d['state']}"
-    if kind == "correction":
-        return f"{d['site']}/{d['meter']} {d['event']} at {d['at']} by {d['author']}: {d['reason']}"
-    if kind == "readings":
-        files = ", ".join(file["name"] for file in d["files"])
-        by = "" if d["author"] is None else f" by {d['author']}"
-        return f"{d['site']}: {d['readings']} readings from {files}{by}" + ("" if d["complete"] else ", not complete")
-    was = f" (was {d['old_value']})" if "old_value" in d else ""
-    return (
-        f"{d['site']} {d['label']} {d['start']} to {d['end']}: {d['value']}{was}, revision {d['revision']} "
-        f"by {d['author']}: {d['reason']}"
-    )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

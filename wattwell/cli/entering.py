@@ -1,9 +1,10 @@
-"""``wattwell backfill``: files into the store, and into the audit ledger which files they were."""
+"""``wattwell backfill`` and ``correct``: files into the store, and into the audit ledger which files they were."""
 
 from __future__ import annotations
 
 import hashlib
 from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from wattwell.app.access import Access, clock
 from wattwell.config import Config
 from wattwell.errors import UsageError
 from wattwell.intervals import iso
+from wattwell.model import Correction
 
 _ENTERED = ("site", "rows", "readings", "rejected", "first", "last")
 
@@ -52,6 +54,20 @@ def enter_files(args: Namespace, config: Config, access: Access) -> dict[str, An
         access.refresh()
         progress.update(task, total=1.0, completed=1.0)
     return _document(args.site, summary)
+
+
+def without_jump(corrections: Sequence[Correction], events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A note for each acceptance of a jump that is not known at its time: its readings are to come, or it is mistaken.
+
+    ``events`` are what the meter-event ledger shows of the site.
+    """
+    jumps = {(event["meter"], event["at"]) for event in events if event["event"] == "jump"}
+    return [
+        f"{each.meter} at {iso(each.at)}: no jump is known there; the correction waits for its readings "
+        "(`at` is the first reading of the new level, see wattwell events)"
+        for each in corrections
+        if each.event == "accept" and (each.meter, iso(each.at)) not in jumps
+    ]
 
 
 def digest(path: Path) -> str | None:

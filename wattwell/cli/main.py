@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from collector.simulate.run import Edge, simulate
-from wattwell.app.access import reach
+from wattwell.app.access import reach, rules_of
 from wattwell.app.demo import demo
 from wattwell.app.doctor import examine
 from wattwell.app.service import ROLES, roles_of, running
 from wattwell.cli.arguments import parser
 from wattwell.cli.audit import audit
 from wattwell.cli.devices import devices, proposals
-from wattwell.cli.entering import check_line, enter_files
+from wattwell.cli.entering import check_line, enter_files, without_jump
 from wattwell.cli.explain import explain
 from wattwell.cli.show import emit, table
+from wattwell.cli.silencing import ack, alerts, silence, silences
 from wattwell.config import Config, load
 from wattwell.engine.corrections import read_corrections
 from wattwell.errors import ConfigError, UsageError, WattwellError
@@ -102,7 +103,7 @@ def _check(args: Namespace) -> int:
     meters = sum(len(site.meters) for site in config.sites.values())
     for note in config.notes:
         print(f"note: {note}", file=sys.stderr)
-    counts = (("site", len(config.sites)), ("meter", meters), ("alert rule", len(config.rules)))
+    counts = (("site", len(config.sites)), ("meter", meters), ("alert rule", len(rules_of(config))))
     print(f"{args.config}: no fault; " + ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts))
     return 0
 
@@ -165,14 +166,17 @@ def _backfill(args: Namespace) -> int:
 
 def _correct(args: Namespace) -> int:
     config = load(args.config)
-    corrections = read_corrections(Path(args.file), config.sites[_site(config, args.site)])
+    site = _site(config, args.site)
+    corrections = read_corrections(Path(args.file), config.sites[site])
     with reach(config) as access:
         access.correct(corrections)
         access.refresh()
+        for note in without_jump(corrections, access.ask("events", site=site)):
+            print(note, file=sys.stderr)
     if args.json:
         emit({"corrections": len(corrections)})
     else:
-        print(f"{len(corrections)} corrections entered")
+        print(f"{len(corrections)} correction{'s' if len(corrections) != 1 else ''} entered")
     return 0
 
 
@@ -240,7 +244,10 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "series": _ask("series", "site", "meter", "start", "end"),
     "events": _ask("events", "site", "meter", "start", "end"),
     "rejects": _ask("rejects", "site"),
-    "alerts": _ask("alerts", "site"),
+    "alerts": alerts,
+    "silence": silence,
+    "silences": silences,
+    "ack": ack,
     "explain": explain,
     "audit": audit,
     "unmapped": _unmapped,

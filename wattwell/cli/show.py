@@ -35,7 +35,9 @@ _COLUMNS = {
     "events": ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state"),
     "rejects": ("site", "meter", "topic", "at", "reason", "value", "count"),
     "unmapped": ("topic", "count", "first_seen", "last_seen", "example"),
-    "alerts": ("site", "name", "state", "value", "since", "fired_at", "resolved_at"),
+    "alerts": ("site", "name", "meter", "state", "value", "since", "fired_at", "resolved_at", "told"),
+    "silences": ("id", "kind", "state", "alerts", "from", "until", "author", "reason"),
+    "suggest": ("site", "name", "window", "side", "of", "threshold", "alerts", "hours"),
     "audit": ("seq", "at", "kind", "what", "hash"),
     "devices": ("device", "title", "points"),
     "doctor": ("check", "status", "message", "remedy"),
@@ -48,6 +50,8 @@ _NOTHING = {
     "rejects": "No reading was rejected.",
     "unmapped": "Every topic seen is bound to a meter.",
     "alerts": "No alert rules.",
+    "silences": "No silences.",
+    "suggest": "No rule watches a KPI of a site with readings.",
     "audit": "Nothing has been entered.",
 }
 

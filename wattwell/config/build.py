@@ -9,9 +9,10 @@ from typing import Any
 from wattwell.config.connect import read_http, read_mqtt, read_store
 from wattwell.config.document import compose
 from wattwell.config.files import unreadable
+from wattwell.config.notifiers import read_notifiers
 from wattwell.config.places import Faults, Place
 from wattwell.config.reading import read
-from wattwell.config.rules import read_notifiers, read_rules
+from wattwell.config.rules import read_rules
 from wattwell.config.schema import RawConfig, RawCoverage
 from wattwell.config.settings import Config, MqttSettings
 from wattwell.config.sites import Draft, Surroundings, build_site, read_sites
@@ -63,7 +64,7 @@ def _whole(document: Any, base: Path, faults: Faults) -> Config:
     store = read_store(raw.store, base, late, faults)
     mqtt = read_mqtt(raw.mqtt, base, subscriptions(drafts), faults)
     http = read_http(raw.http, base, faults)
-    known = {draft.raw.id for draft in drafts if draft.raw.id is not None}
+    known = {draft.raw.id: draft.meters for draft in drafts if draft.raw.id is not None}
     rules = read_rules(raw.alerts, known, faults)
     notify = read_notifiers(raw.notify, base, faults)
     if faults or grid is None:

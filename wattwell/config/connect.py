@@ -189,7 +189,17 @@ def read_http(raw: Any, base: Path, faults: Faults) -> HttpSettings:
     elif not is_loopback(address[0]) and http.lacks("token_file"):
         remedy = f"required to listen beyond loopback ({listen}); name a file that holds a token"
         faults.add(place / "token_file", remedy)
-    return HttpSettings(host=address[0], port=address[1], token_file=token)
+    public = f"http://{listen}" if http.public_url is None else _public(http.public_url, place / "public_url", faults)
+    return HttpSettings(host=address[0], port=address[1], token_file=token, public_url=public)
+
+
+def _public(url: str, place: Place, faults: Faults) -> str:
+    parts = split_url(url, place, faults)
+    if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
+        faults.add(place, "write the address where people find the page, such as https://wattwell.example.org", url)
+    elif parts is not None and (parts.query or parts.fragment or parts.username is not None):
+        faults.add(place, "write scheme, host, port and path only, such as https://wattwell.example.org", masked(url))
+    return url.rstrip("/")
 
 
 def _address(listen: str) -> tuple[str, int] | None:

@@ -18,9 +18,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from wattwell.config.dialects import DIALECTS
 from wattwell.config.document import compose
+from wattwell.config.filters import is_filter
 from wattwell.config.places import ABSENT, Faults, Place, nearest
 from wattwell.config.schema import DECODERS
+from wattwell.config.selectors import escaped
 from wattwell.config.values import Duration, topic_filter_fault
 from wattwell.errors import ConfigError, Fault
 from wattwell.model import Accumulation
@@ -31,6 +34,8 @@ ID = "{id}"
 _IN_UNIT = ("resolution", "rollover_at")
 _OF_SOURCE = ("value", "time", "time_unit")
 _WITH_DEVICE = ("device", "id", "point")
+_OF_DEVICE = ("source", "quantity", "accumulation")
+"""Keys that every device says, so that a meter need not."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -147,13 +152,19 @@ class Device(_Part):
     def source(self, point: Point, identity: str) -> dict[str, Any]:
         """The ``source`` of a meter at a point of one such device."""
         keys: dict[str, Any] = {"topic": self.topic_of(point).replace(ID, identity), "decoder": self.decoder}
-        for key in _OF_SOURCE:
-            value = getattr(point, key)
-            if key in point.model_fields_set:
-                keys[key] = value.replace(ID, identity) if isinstance(value, str) else value
+        keys |= {key: getattr(point, key) for key in _OF_SOURCE if key in point.model_fields_set}
+        if point.value is not None:
+            keys["value"] = point.value.replace(ID, escaped(identity) if self.decoder == "influx" else identity)
         return keys
 
-    def find(self, identity: str, text: str) -> bool:
+    def takes(self, point: Point, identity: str) -> bool:
+        """Whether an id can stand where the point's topic and value have it: of one device, and no wildcard."""
+        if ID in self.topic_of(point) and (is_filter(identity) or topic_filter_fault(identity)):
+            return False
+        fault, value = DIALECTS[self.decoder].fault, self.source(point, identity).get("value")
+        return fault is None or value is None or fault(value) is None
+
+    def is_typical(self, identity: str, text: str) -> bool:
         """Whether an id, or another text that names the device's kind, begins as this kind's do."""
         return any(one.startswith(model) for model in self.models for one in (identity.rpartition("/")[2], text))
 
@@ -188,7 +199,8 @@ class Filled:
     """A meter's document with what its device says, or without its source where that was at fault."""
 
     document: Any
-    broken: bool = False
+    broken: tuple[str, ...] = ()
+    """Keys that are absent because of that fault."""
 
 
 def fill(document: Any, place: Place, faults: Faults) -> Filled:
@@ -200,10 +212,10 @@ def fill(document: Any, place: Place, faults: Faults) -> Filled:
     device = _device(source, place / "source", faults)
     point = None if device is None else _point(source, device, place / "source", faults)
     identity = _text(source, "id", place / "source", faults)
-    if device is not None and identity is not None and topic_filter_fault(identity):
-        faults.add(place / "source" / "id", f"this cannot be part of a topic; write {device.id}", identity)
+    if device is not None and point is not None and identity is not None and not device.takes(point, identity):
+        faults.add(place / "source" / "id", f"this cannot tell one device from others; write {device.id}", identity)
     if len(faults) > before or device is None or point is None or identity is None:
-        return Filled({key: value for key, value in document.items() if key != "source"}, broken=True)
+        return Filled({key: value for key, value in document.items() if key != "source"}, _OF_DEVICE)
     return Filled({**_said(point, document.get("unit")), **document, "source": device.source(point, identity) | source})
 
 

@@ -12,7 +12,8 @@ decoder           ``value``                                                     
 ``tasmota``       path (``ENERGY.Total``)                                             ``Time``, site-local; built in
 ================  ==================================================================  =================================
 
-``time: null`` says of any of them that the device's clock is not to be believed: arrival counts. Pure.
+``time: null`` says of any of them that the device's clock is not to be believed: arrival counts. Other spellings that
+can mean only one of these are brought to it first, see :mod:`wattwell.config.spellings`. Pure.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def _edge_topic_fault(topic: str) -> str | None:
     if len(levels) not in (4, 5) or levels[0] != "spBv1.0" or any(level in ("", "+", "#") for level in rest):
         return "write spBv1.0/GROUP/+/EDGE for an edge node or spBv1.0/GROUP/+/EDGE/DEVICE, each by its name"
     if levels[2] != "+":
-        return f"births and deaths come beside the data; write {'/'.join([*levels[:2], '+', *levels[3:]])}"
+        kind = "node" if len(levels) == 4 else "device"
+        return f"no message of a {kind} comes there; write {'/'.join([*levels[:2], '+', *levels[3:]])}"
     return None
 
 
@@ -105,6 +107,8 @@ def check_source(raw: RawSource, place: Place, faults: Faults) -> None:
     unused += ["time_unit"] if dialect.time_unit is None and raw.time_unit is not None else []
     for key in unused:
         remedy = f"the {name} decoder has no use for it; leave it out or use another decoder"
+        if key == "unit":
+            remedy = f"the {name} decoder has no use for it; write the meter's unit as `unit:` of the meter"
         faults.add(place / key, remedy, getattr(raw, key))
     if dialect.value is None and raw.lacks("value"):
         faults.add(place / "value", f"the {name} decoder needs to know which value is meant; add it")

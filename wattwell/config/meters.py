@@ -15,6 +15,7 @@ from wattwell.config.files import read_table
 from wattwell.config.places import Faults, Place
 from wattwell.config.reading import keys_of, read
 from wattwell.config.schema import TEXT_COLUMNS, RawDated, RawMeter, RawSource
+from wattwell.config.spellings import spelled
 from wattwell.intervals import MINUTE, SECOND, Interval, day_start
 from wattwell.model import Accumulation, Interpolation, Meter
 from wattwell.roles import ENERGY_KINDS, ROLES, WEIGHTED_ROLES
@@ -62,10 +63,12 @@ def read_meters(listed: Sequence[Any] | None, place: Place, faults: Faults) -> l
 def _entry(document: Any, place: Place, faults: Faults) -> list[Entry]:
     """The meter of a document, completed from the device that its source names."""
     filled = fill(document, place, faults)
-    raw = read(RawMeter, filled.document, place, faults)
+    raw = read(RawMeter, filled.document, place, faults, broken=filled.broken)
     if raw is None:
         return []
-    return [Entry(raw.mark_broken({"source"}) if filled.broken else raw, place)]
+    if raw.source is not None:
+        raw.source = spelled(raw.source)
+    return [Entry(raw, place)]
 
 
 def read_meters_file(name: str, base: Path, place: Place, faults: Faults) -> list[Entry]:

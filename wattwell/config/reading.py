@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -27,8 +28,11 @@ def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
-def read(model: type[R], raw: Any, place: Place, faults: Faults) -> R | None:
-    """The part as far as it is right, or None where it is no mapping; every fault is added to ``faults``."""
+def read(model: type[R], raw: Any, place: Place, faults: Faults, *, broken: Iterable[str] = ()) -> R | None:
+    """The part as far as it is right, or None where it is no mapping; every fault is added to ``faults``.
+
+    ``broken`` are keys known to be absent because of another fault, which is told already.
+    """
     if not isinstance(raw, dict):
         faults.add(place, f"write keys and values here; the keys are: {' '.join(keys_of(model))}", raw)
         return None
@@ -42,10 +46,11 @@ def read(model: type[R], raw: Any, place: Place, faults: Faults) -> R | None:
         details = error.errors(include_url=False)
         for detail in details:
             _note(detail, model, kept, place, faults)
-        broken = {str(detail["loc"][0]) for detail in details if detail["loc"]}
-        part = model.model_validate({key: value for key, value in kept.items() if key not in broken})
-        meant = {closest(key, keys_of(model)) for key in broken if key not in keys_of(model)}
-        part.mark_broken(broken | {key for key in meant if key is not None})
+        wrong = {str(detail["loc"][0]) for detail in details if detail["loc"]}
+        part = model.model_validate({key: value for key, value in kept.items() if key not in wrong})
+        meant = {closest(key, keys_of(model)) for key in wrong if key not in keys_of(model)}
+        part.mark_broken(wrong | {key for key in meant if key is not None})
+    part.mark_broken(broken)
     for key in model.required:
         if part.lacks(key):
             faults.add(place / key, "this key is required and absent; add it")

@@ -1,20 +1,16 @@
-"""Alert rules and the places that are told of alerts."""
+"""Alert rules."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from wattwell.config.connect import masked, split_url
-from wattwell.config.files import named_file
 from wattwell.config.places import Faults, Place, nearest
 from wattwell.config.reading import read
-from wattwell.config.schema import RawNotifier, RawRule
-from wattwell.config.settings import Notifier
-from wattwell.intervals import HOUR, MINUTE
-from wattwell.model import AlertRule
+from wattwell.config.schema import RawRule
+from wattwell.intervals import SECOND, parse_duration
+from wattwell.model import ANY_METER, PER_METER, SIGNALS, AlertRule
 
 SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
 KPIS = (
@@ -39,117 +35,149 @@ LATER_KPIS = (
     "water_reclaimed_share",
     "load_factor",
 )
-NOTIFIER_SCHEMES = ("json", "jsons", "webhook+http", "webhook+https")
+POWERS = ("total", "it", *SUBSYSTEMS)
+"""Subsystems whose power a rule may watch."""
 DEFAULT_SEVERITY = "warning"
-DEFAULT_RULES = (
-    AlertRule(
-        name="PueHigh",
-        kpi="pue",
-        window="24h",
-        above=1.30,
-        below=None,
-        clear=1.27,
-        hold=30 * MINUTE,
-        keep_firing=HOUR,
-        severity=DEFAULT_SEVERITY,
-        sites=(),
-    ),
-)
-"""What is watched where the configuration has no ``alerts``."""
+WINDOWED = ("kpi", "coverage", "balance")
+"""Signals that need a window; power may have one, the others have none."""
 
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWN_LABELS = ("alertname", "name", "site", "state", "kpi", "window", "severity")
+_OWN_LABELS = ("alertname", "name", "site", "state", "kpi", "window", "severity", "meter", "subsystem")
+_WATCHED = (*SIGNALS, "finding")
+_Meters = Mapping[str, Collection[str]]
 
 
-def read_rules(listed: Sequence[Any] | None, sites: Collection[str], faults: Faults) -> tuple[AlertRule, ...]:
-    """The alert rules; the default one where there is no list."""
-    if listed is None:
-        return DEFAULT_RULES
+def read_rules(listed: Sequence[Any] | None, sites: _Meters, faults: Faults) -> tuple[AlertRule, ...]:
+    """The alert rules; ``sites`` are the known ones, each with its meters."""
     rules: dict[str, AlertRule] = {}
-    for index, item in enumerate(listed):
+    for index, item in enumerate(listed or ()):
         place = Place() / "alerts" / index
         raw = read(RawRule, item, place, faults)
         if raw is None:
             continue
-        _check_rule(raw, place, sites, faults)
-        if raw.name is None:
+        signal = _signal(raw, place, faults)
+        _check_labels(raw, place, faults)
+        _check_sites(raw, signal, place, sites, faults)
+        limits = _limits(raw, signal, place, faults)
+        if signal is not None:
+            _check_watched(raw, signal, place, sites, faults)
+        if raw.name is None or signal is None:
             continue
         if raw.name in rules:
             faults.add(place / "name", "another rule has this name; choose another one", raw.name)
-        rules.setdefault(raw.name, _built(raw))
+        rules.setdefault(raw.name, _built(raw, signal, limits))
     return tuple(rules.values())
 
 
-def _check_rule(raw: RawRule, place: Place, sites: Collection[str], faults: Faults) -> None:
-    if raw.kpi in LATER_KPIS:
-        faults.add(place / "kpi", f"not available in this release; write one of: {' '.join(KPIS)}", raw.kpi)
-    elif raw.kpi is not None and raw.kpi not in KPIS:
-        faults.add(place / "kpi", f"unknown KPI{nearest(raw.kpi, KPIS)}; write one of: {' '.join(KPIS)}", raw.kpi)
-    _check_threshold(raw, place, faults)
+def _signal(raw: RawRule, place: Place, faults: Faults) -> str | None:
+    """The one signal that a rule watches; None where that is not clear."""
+    written = [signal for signal in _WATCHED if not raw.lacks(signal)]
+    if not written:
+        faults.add(place, f"a rule watches one thing; write one of: {' '.join(f'{signal}:' for signal in SIGNALS)}")
+    for other in written[1:]:
+        faults.add(place / other, f"a rule watches one thing, and this one has `{written[0]}:`; make it two rules")
+    if "finding" in written:
+        faults.add(place / "finding", "not available in this release; leave this rule out", raw.finding)
+        return None
+    return written[0] if len(written) == 1 else None
+
+
+def _check_watched(raw: RawRule, signal: str, place: Place, sites: _Meters, faults: Faults) -> None:
+    of, here = getattr(raw, signal), place / signal
+    if signal in ("kpi", "coverage", "course"):
+        _check_kpi(of, here, faults)
+        if signal == "course" and of == "peak_demand_kw":
+            faults.add(here, "a peak has no course over the year; watch it with `kpi:`", of)
+    elif signal in PER_METER:
+        watched = {meter for site, meters in sites.items() if not raw.sites or site in raw.sites for meter in meters}
+        if of is not None and of != ANY_METER and of not in watched:
+            faults.add(here, f"no such meter{nearest(of, watched)}; name a meter, or write any", of)
+    else:
+        known = POWERS if signal == "power" else ("readings",)
+        if of is not None and of not in known:
+            faults.add(here, f"not known{nearest(of, known)}; write one of: {' '.join(known)}", of)
+    if signal in WINDOWED and raw.lacks("window"):
+        faults.add(place / "window", "this key is required and absent; add it")
+    elif raw.window is not None and signal not in (*WINDOWED, "power"):
+        faults.add(place / "window", f"a rule on `{signal}:` has no window; leave it out", raw.window)
+
+
+def _check_kpi(kpi: str | None, place: Place, faults: Faults) -> None:
+    if kpi in LATER_KPIS:
+        faults.add(place, f"not available in this release; write one of: {' '.join(KPIS)}", kpi)
+    elif kpi is not None and kpi not in KPIS:
+        faults.add(place, f"unknown KPI{nearest(kpi, KPIS)}; write one of: {' '.join(KPIS)}", kpi)
+
+
+def _check_sites(raw: RawRule, signal: str | None, place: Place, sites: _Meters, faults: Faults) -> None:
+    if signal == "spool" and raw.sites:
+        faults.add(place / "sites", "the spool belongs to no site; leave `sites:` out", raw.sites)
+        return
     for index, site in enumerate(raw.sites or ()):
         if site not in sites:
             faults.add(place / "sites" / index, f"no site has this id{nearest(site, sites)}; name a site", site)
+
+
+def _check_labels(raw: RawRule, place: Place, faults: Faults) -> None:
     for key in ("labels", "annotations"):
         for label in getattr(raw, key) or {}:
             if not _LABEL.fullmatch(label):
                 faults.add(place / key / label, "write a label of letters, digits and _, with no digit first", label)
             elif key == "labels" and label in _OWN_LABELS:
                 faults.add(place / key / label, "this label is set by the alert itself; choose another name", label)
+    if raw.runbook is not None and not re.match(r"https?://[^\s/]", raw.runbook):
+        faults.add(place / "runbook", "write the address of a page, such as https://wiki.example/pue", raw.runbook)
 
 
-def _check_threshold(raw: RawRule, place: Place, faults: Faults) -> None:
+def _limits(raw: RawRule, signal: str | None, place: Place, faults: Faults) -> Mapping[str, float | None]:
+    """above, below and clear in the signal's unit; what is wrong with them is noted."""
+    found = {side: _limit(getattr(raw, side), signal, place / side, faults) for side in ("above", "below", "clear")}
+    above, below, clear = found["above"], found["below"], found["clear"]
     if raw.lacks("above") and raw.lacks("below"):
         faults.add(place, "a rule needs a threshold; write either `above:` or `below:`")
-    if raw.above is not None and raw.below is not None:
+    if signal in ("stale", "spool") and below is not None:
+        faults.add(place / "below", f"a rule on `{signal}:` has a threshold `above:`; write that", raw.below)
+    elif above is not None and below is not None:
         faults.add(place / "below", "a rule has one threshold; write either `above:` or `below:`", raw.below)
-    elif raw.clear is not None and raw.above is not None and raw.clear > raw.above:
-        faults.add(place / "clear", f"must not lie above the threshold {raw.above:g}", raw.clear)
-    elif raw.clear is not None and raw.below is not None and raw.clear < raw.below:
-        faults.add(place / "clear", f"must not lie below the threshold {raw.below:g}", raw.clear)
+    elif clear is not None and above is not None and clear > above:
+        faults.add(place / "clear", f"must not lie above the threshold {raw.above}", raw.clear)
+    elif clear is not None and below is not None and clear < below:
+        faults.add(place / "clear", f"must not lie below the threshold {raw.below}", raw.clear)
+    return found
 
 
-def _built(raw: RawRule) -> AlertRule:
+def _limit(value: float | str | None, signal: str | None, place: Place, faults: Faults) -> float | None:
+    """A threshold as a number: of staleness, seconds."""
+    if value is None or signal is None:
+        return None if isinstance(value, str) else value
+    if isinstance(value, str) != (signal == "stale"):
+        says = "a duration such as 15m" if signal == "stale" else "a number, without quotes"
+        faults.add(place, f"write {says}", value)
+        return None
+    if isinstance(value, str):
+        return parse_duration(value) / SECOND
+    if signal == "coverage" and not 0 <= value <= 1:
+        faults.add(place, "write a share from 0 to 1", value)
+    return value
+
+
+def _built(raw: RawRule, signal: str, limits: Mapping[str, float | None]) -> AlertRule:
+    of_kpi = signal in ("kpi", "coverage", "course")
+    of = getattr(raw, signal) or ""
     return AlertRule(
         name=raw.name or "",
-        kpi=raw.kpi or "",
+        signal=signal,
+        kpi=of if of_kpi else "",
+        of="" if of_kpi else of,
         window=raw.window or "",
-        above=raw.above,
-        below=raw.below,
-        clear=raw.clear,
+        above=limits["above"],
+        below=limits["below"],
+        clear=limits["clear"],
         hold=raw.hold or 0,
         keep_firing=raw.keep_firing or 0,
         severity=raw.severity or DEFAULT_SEVERITY,
         sites=tuple(dict.fromkeys(raw.sites or ())),
         labels=dict(raw.labels or {}),
         annotations=dict(raw.annotations or {}),
+        runbook=raw.runbook,
     )
-
-
-def read_notifiers(listed: Sequence[Any] | None, base: Path, faults: Faults) -> tuple[Notifier, ...]:
-    """Who is told of alerts: webhooks that take JSON, in this release."""
-    notifiers = []
-    for index, item in enumerate(listed or ()):
-        place = Place() / "notify" / index
-        raw = read(RawNotifier, item, place, faults)
-        if raw is None:
-            continue
-        token = named_file(base, raw.token_file, place / "token_file", faults)
-        if raw.url is not None and _check_notifier(raw.url, place / "url", faults):
-            notifiers.append(Notifier(url=raw.url, token_file=token))
-    return tuple(notifiers)
-
-
-def _check_notifier(url: str, place: Place, faults: Faults) -> bool:
-    says = "write json://HOST/PATH, jsons://HOST/PATH, webhook+http://HOST/PATH or webhook+https://HOST/PATH"
-    scheme = url.partition("://")[0]
-    if "://" not in url:
-        faults.add(place, f"no URL; {says}", masked(url))
-    elif scheme in ("http", "https"):
-        faults.add(place, f"say what is sent: write webhook+{masked(url)}", masked(url))
-    elif scheme not in NOTIFIER_SCHEMES:
-        faults.add(place, f"{scheme}:// is not available in this release; {says}", masked(url))
-    elif (parts := split_url(url, place, faults)) is not None:
-        if parts.hostname:
-            return True
-        faults.add(place, f"the URL names no host; {says}", masked(url))
-    return False

@@ -29,6 +29,7 @@ from wattwell.config.values import (
     Share,
     Subscription,
     Text,
+    Threshold,
     Topic,
     UnitName,
     ValuePath,
@@ -101,6 +102,7 @@ class RawMqtt(Raw):
 class RawHttp(Raw):
     listen: Text | None = None
     token_file: Text | None = None
+    public_url: Text | None = None
 
 
 class RawCoverage(Raw):
@@ -255,24 +257,32 @@ class RawSite(Raw):
 
 
 class RawRule(Raw):
-    required = ("name", "kpi", "window")
+    required = ("name",)
     name: Identifier | None = None
     kpi: Text | None = None
+    coverage: Text | None = None
+    power: Text | None = None
+    stale: Text | None = None
+    balance: Text | None = None
+    spool: Text | None = None
+    course: Text | None = None
+    finding: Text | None = None
     window: Annotated[str, values.one_of("rolling window", ROLLING_WINDOWS)] | None = None
-    above: Number | None = None
-    below: Number | None = None
-    clear: Number | None = None
+    above: Threshold | None = None
+    below: Threshold | None = None
+    clear: Threshold | None = None
     hold: Hold | None = Field(default=None, alias="for")
     keep_firing: Hold | None = None
     severity: Identifier | None = None
     sites: list[Text] | None = None
     labels: dict[str, Text] | None = None
     annotations: dict[str, Text] | None = None
+    runbook: Text | None = None
 
 
 class RawNotifier(Raw):
-    required = ("url",)
     url: Text | None = None
+    url_file: Text | None = None
     token_file: Text | None = None
 
 

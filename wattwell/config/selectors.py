@@ -1,9 +1,10 @@
 """How a source's ``value`` names one value in line protocol and in SenML. Pure.
 
 Line protocol: ``FIELD``, or ``MEASUREMENT FIELD``, or ``MEASUREMENT,TAG=VALUE,... FIELD``, written as in a line: a
-backslash before a comma, an equals sign or a blank that belongs to a name.
+backslash before a comma, an equals sign or a blank that belongs to a name. Of a ``FIELD`` with dots, ``a.b``, the field
+``b`` of the measurement ``a`` is meant too.
 
-SenML: a record's resolved name, or ``NAME s`` for its sum.
+SenML: a record's resolved name, or ``NAME s`` for its sum; the name without its base name where only one can be meant.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ NAME = r"(?=[^,= \n])[^,= \n\\]*(?:\\.[^,= \n\\]*)*"
 _LINE = re.compile(rf"(?:({MEASUREMENT})((?:,{NAME}={NAME})*) )?({NAME})")
 _TAG = re.compile(rf",({NAME})=({NAME})")
 _ESCAPED = re.compile(r"\\([,= ])")
+_SPECIAL = re.compile(r"([,= ])")
 _LINE_REMEDY = (
     "write FIELD, or MEASUREMENT,TAG=VALUE FIELD, with a backslash before each comma, equals sign or blank of a name"
 )
@@ -43,6 +45,11 @@ def unescaped(name: str) -> str:
     'CPU1 Temp'
     """
     return _ESCAPED.sub(r"\1", name) if "\\" in name else name
+
+
+def escaped(name: str) -> str:
+    """A name as line protocol writes it; one that is escaped already stays as it is."""
+    return _SPECIAL.sub(r"\\\1", unescaped(name))
 
 
 def line_selector(text: str) -> LineSelector:

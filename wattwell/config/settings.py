@@ -70,13 +70,16 @@ class HttpSettings:
     host: str
     port: int
     token_file: Path | None
+    public_url: str = ""
+    """Where people find the page, without a slash at the end; links in alerts start with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notifier:
     """One place that is told of alerts."""
 
-    url: str
+    url: str = field(repr=False)
+    """May hold a secret, where it comes from a file."""
     token_file: Path | None = None
 
 
@@ -99,9 +102,9 @@ class Config:
     """Usable share from which a value is shown as provisional."""
     sites: Mapping[str, Site]
     rules: tuple[AlertRule, ...]
-    """The declared ones, or PueHigh where the file has no ``alerts``."""
+    """The declared ones; the shipped ones take their place where the file has no ``alerts``."""
     notify: tuple[Notifier, ...]
     notes: tuple[str, ...] = field(default=())
     """Things worth saying that are no faults, for ``check``."""
     alerts_declared: bool = True
-    """False where the file has no ``alerts``, so that ``rules`` are the shipped ones."""
+    """False where the file has no ``alerts``, so that the shipped rules hold."""

@@ -6,37 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from wattwell.config.dialects import source_of
+from wattwell.config.filters import covers, is_filter, overlap, unshared
 from wattwell.config.places import Faults, Place
 from wattwell.config.schema import RawSource
 from wattwell.config.sites import Draft
 
 DEFAULT_SUBSCRIPTION = "wattwell/#"
 """Covers the default topics of every site."""
-
-
-def topics_overlap(one: str, other: str) -> bool:
-    """Whether some topic matches both filters (MQTT 5, 4.7)."""
-    left, right = one.split("/"), other.split("/")
-    for a, b in zip(left, right, strict=False):
-        if "#" in (a, b):
-            return True
-        if a != b and "+" not in (a, b):
-            return False
-    if len(left) == len(right):
-        return True
-    longer, shorter = (left, right) if len(left) > len(right) else (right, left)
-    return longer[len(shorter)] == "#"
-
-
-def covers(outer: str, inner: str) -> bool:
-    """Whether every topic that ``inner`` matches is matched by ``outer``."""
-    wide, narrow = outer.split("/"), inner.split("/")
-    for position, level in enumerate(wide):
-        if level == "#":
-            return True
-        if position >= len(narrow) or narrow[position] == "#" or (level != "+" and level != narrow[position]):
-            return False
-    return len(wide) == len(narrow)
 
 
 def _bindings(drafts: Sequence[Draft]) -> Iterable[tuple[str, str, Place, str]]:
@@ -62,9 +38,9 @@ def check_sources(drafts: Sequence[Draft], faults: Faults) -> None:
         exact: dict[str, str] = {}
         wild: list[tuple[str, str]] = []
         for topic, place, meter in bound:
-            other = exact.get(topic) or next((name for filt, name in wild if topics_overlap(filt, topic)), None)
-            if "+" in topic or "#" in topic:
-                other = other or next((name for seen, name in exact.items() if topics_overlap(seen, topic)), None)
+            other = exact.get(topic) or next((name for filt, name in wild if overlap(filt, topic)), None)
+            if is_filter(topic):
+                other = other or next((name for seen, name in exact.items() if overlap(seen, topic)), None)
                 wild.append((topic, meter))
             if other is not None and other != meter:
                 remedy = f"the value {path} of this topic already feeds the meter {other}; give each its own"
@@ -87,11 +63,11 @@ def _heard(source: RawSource) -> str:
 
 def unheard(drafts: Sequence[Draft], subscribed: Sequence[str]) -> list[str]:
     """A note for each meter whose topic no subscription covers."""
-    filters = [topic.split("/", 2)[2] if topic.startswith("$share/") else topic for topic in subscribed]
+    filters = [unshared(topic) for topic in subscribed]
     heard: dict[str, bool] = {}
     silent: dict[str, str] = {}
     for topic, _, _, meter in _bindings(drafts):
-        heard[meter] = heard.get(meter, False) or any(topics_overlap(filt, topic) for filt in filters)
+        heard[meter] = heard.get(meter, False) or any(overlap(filt, topic) for filt in filters)
         silent.setdefault(meter, topic)
     return [
         f"mqtt.subscribe: nothing covers {silent[meter]} of the meter {meter}; add a filter for it"

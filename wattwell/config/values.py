@@ -232,6 +232,19 @@ def _number_or_file(value: Any) -> float | str | None:
         raise ValueError("write a number, or the name of a CSV file with the columns time,value") from error
 
 
+def _threshold(value: Any) -> float | str | None:
+    """A number, or the text of a duration: what is watched decides which."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            parse_duration(value)
+            return value
+        return as_number(value)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("write a number without quotes, or a duration such as 15m") from error
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_text)]
 Identifier = Annotated[str, BeforeValidator(_identifier)]
@@ -248,6 +261,7 @@ Duration = Annotated[int, duration()]
 Hold = Annotated[int, duration("a duration such as 30m, or 0s", least=0)]
 """Microseconds, 0 or more."""
 Number = Annotated[float, number("a number", lambda _: True)]
+Threshold = Annotated[float | str, BeforeValidator(_threshold)]
 Positive = Annotated[float, number("a number above 0", lambda x: x > 0)]
 NotNegative = Annotated[float, number("a number of 0 or more", lambda x: x >= 0)]
 PositiveShare = Annotated[float, number("a share above 0, at most 1", lambda x: 0 < x <= 1)]

@@ -116,9 +116,9 @@ class Auditor:
             issued = self._figures.latest(shapes.kpi_document(value))
         return explain(self._store, chosen, value, made, grid, issued)
 
-    def audit(self, kind: str | None = None) -> list[Document]:
-        """The entries of the ledger, by number; of one kind, or all."""
-        return [audit.entry_document(entry) for entry in self._store.audit(kind)]
+    def audit(self, kind: str | None = None, last: int | None = None) -> list[Document]:
+        """The entries of the ledger, by number; of one kind, or all; the ``last`` so many of them."""
+        return [audit.entry_document(entry) for entry in self._store.audit(kind, last)]
 
     def verify(self, head: str | None = None, configuration: Document | None = None) -> Document:
         """Whether the ledger is what it was (see :func:`wattwell.engine.audit.verify`).

@@ -127,15 +127,37 @@ class KpiBook:
 
         A meter counts from its ``from`` until one period, in which its last readings still come, after its ``until``.
         """
-        book, made = self._sites[site], KPIS[kpi]
-        chosen = {meter for name in made.quantities(book.available) for meter in book.available.get(name, ())}
-        return _longest_period(book.site, chosen, now)
+        return self.period(site, self.needs(site, kpi), now)
+
+    def needs(self, site: str, kpi: str) -> tuple[str, ...]:
+        """The quantities that a KPI is made of at a site."""
+        return KPIS[kpi].quantities(self._sites[site].available)
+
+    def lacks(self, site: str, kpi: str) -> bool:
+        """Whether the site has no meters for what a KPI needs."""
+        return bool(KPIS[kpi].missing(self._sites[site].available))
+
+    def period(self, site: str, names: Iterable[str], now: int) -> int:
+        """The longest ``period`` of the meters behind some quantities, microseconds."""
+        return _longest_period(self._sites[site].site, self._meters(site, names), now)
+
+    def meters(self, site: str, names: Iterable[str]) -> frozenset[str]:
+        """The real meters behind some quantities."""
+        chosen = self._sites[site].site
+        return frozenset(real for meter in self._meters(site, names) for real in members(chosen, meter))
+
+    def _meters(self, site: str, names: Iterable[str]) -> set[str]:
+        available = self._sites[site].available
+        return {meter for name in names for meter in available.get(name, ())}
 
     def balance_edge(self, site: str, now: int) -> int:
         """The last grid edge not after now less the longest period of the meters that are balanced."""
+        return floor_to(now - self.balance_period(site, now), self._grid)
+
+    def balance_period(self, site: str, now: int) -> int:
+        """The longest ``period`` of the meters that are balanced, microseconds."""
         book = self._sites[site]
-        chosen = {meter for balance in book.balances for meter in balance.meters}
-        return floor_to(now - _longest_period(book.site, chosen, now), self._grid)
+        return _longest_period(book.site, {meter for balance in book.balances for meter in balance.meters}, now)
 
     def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
         """The site's quantities on the grid intervals in ``[start, end)``."""

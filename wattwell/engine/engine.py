@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from alerts.listing import counts, listing
+from alerts.listing import counts, listing, places
 from alerts.notify import Notifier
-from analytics.balance import Quantity, lay_out, members
+from analytics.balance import lay_out, members
 from analytics.evaluate import Window
 from analytics.kpi import KPIS
-from analytics.kpi.subsystems import METERED, SUBSYSTEMS, split
 from analytics.rollup import roll_up
 from collector.ingest import UNMAPPED_STATE, read_unmapped
 from wattwell.config.settings import Config
@@ -23,15 +22,19 @@ from wattwell.engine.auditor import Auditor
 from wattwell.engine.book import KpiBook
 from wattwell.engine.commission import Commissioning, document
 from wattwell.engine.corrections import contradictions
+from wattwell.engine.desk import AlertDesk
+from wattwell.engine.exported import silence, with_the_rest
 from wattwell.engine.figures import Asked
 from wattwell.engine.fingerprint import forget_changed
+from wattwell.engine.power import power_columns
 from wattwell.engine.queries import Document, Snapshot
 from wattwell.engine.retention import horizon, month_starts
 from wattwell.engine.spans import ROLLING, parse_time, windows
+from wattwell.engine.suggest import suggestions
 from wattwell.engine.watch import AlertWatch
 from wattwell.errors import UsageError
-from wattwell.intervals import CALENDAR, HOUR, SECOND, Interval, floor_to, iso, local_date, starts
-from wattwell.model import AlertRule, Correction, Float64, KpiValue, Meter, MeterKey, Site
+from wattwell.intervals import CALENDAR, SECOND, Interval, floor_to, iso, local_date, starts
+from wattwell.model import AlertRule, Correction, KpiValue, Meter, MeterKey, Site
 from wattwell.store.protocol import ReadingStore
 
 _REJECTS_SHOWN = 1000
@@ -67,7 +70,10 @@ class Engine:
         self.issue, self.explain = self._auditor.issue, self._auditor.explain
         self.audit, self.verify = self._auditor.audit, self._auditor.verify
         self.enter_readings = self._auditor.enter_readings
-        self.watch = AlertWatch(self.rules, config.sites, config.grid, store, self._book, notifiers)
+        self.watch = AlertWatch(config, self.rules, store, self._book, notifiers)
+        desk = AlertDesk(config, store, self.watch, clock)
+        self.silence, self.silences = desk.silence, desk.silences
+        self.expire, self.acknowledge = desk.expire, desk.acknowledge
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
@@ -263,7 +269,7 @@ class Engine:
         if not span.width:
             return []
         found = self._book.quantities(site, span.start, span.end)
-        columns = self._power_columns(found)
+        columns = power_columns(found, self.config.grid)
         at = starts(span.start, span.end, self.config.grid).tolist()
         return [
             {"start": iso(begin), "end": iso(begin + self.config.grid)}
@@ -271,29 +277,23 @@ class Engine:
             for place, begin in enumerate(at)
         ]
 
-    def _power_columns(self, found: Mapping[str, Quantity]) -> dict[str, Float64]:
-        """kW by subsystem and litres of water on each interval; NaN where unknown."""
-        known = {name: np.where(q.usable & q.served, q.value, np.nan) for name, q in found.items()}
-        hours = self.config.grid / HOUR
-        columns: dict[str, Float64] = {}
-        if "e_dc" in known:
-            columns["total"] = known["e_dc"] / hours
-        if "e_it" in known:
-            columns["it"] = known["e_it"] / hours
-        if "e_dc" in known and "e_it" in known:
-            taken = {name: np.where(found[name].usable, found[name].value, np.nan) for name in METERED if name in found}
-            columns["other"] = split({"e_dc": known["e_dc"], "e_it": known["e_it"], **taken})["other"] / hours
-            columns |= {name: known[name] / hours for name in taken}
-        length = len(next(iter(known.values()))) if known else 0
-        unknown = np.full(length, np.nan)
-        columns = {name: columns.get(name, unknown) for name in ("total", "it", *SUBSYSTEMS)}
-        return columns | {"water_litres": known.get("water", unknown)}
-
     # -- alerts and ledgers -----------------------------------------------------------------------------------
 
     def alerts(self, site: str | None = None) -> list[Document]:
         """Current states, then history."""
-        return listing(self.watch.board, self.rules, [chosen.id for chosen in self._chosen(site)])
+        chosen = [each.id for each in self._chosen(site)]
+        shown = places(chosen, self.rules) if site is None else chosen
+        return listing(self.watch.board, self.rules, shown, self.watch.silences, self._clock())
+
+    def suggest(self, site: str | None = None) -> list[Document]:
+        """What thresholds would have done over the last year, by rule on a KPI."""
+        grid = self.config.grid
+        chosen = [each.id for each in self._chosen(site)]
+        return [
+            found
+            for each in chosen
+            for found in suggestions(self._book, self.rules, each, self.store.extent(each), grid)
+        ]
 
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
@@ -328,7 +328,7 @@ class Engine:
                 continue
             if at is None:
                 found.append(_problem(meter.id, "meter.silent", "error", "has never reported", None))
-            elif now - at > max(meter.max_gap, 3 * meter.period):
+            elif now - at > silence(meter):
                 found.append(_problem(meter.id, "meter.stale", "warning", f"last reported at {iso(at)}", at))
         for (of, name, topic, reason), count in sorted(self.store.reject_counts().items(), key=lambda item: -item[1]):
             if of == site:
@@ -349,12 +349,13 @@ class Engine:
                 spans = (Window(name=w, interval=Interval(edge - span, edge)) for w, span in ROLLING.items())
                 values += [self._book.value(site, name, span) for span in spans]
             power |= self._power_now(site, self._book.live_edge(site, "pue", now))
-        return Snapshot(
+        snapshot = Snapshot(
             kpis=tuple(values),
             power_watts=power,
             last_readings=self.latest(),
-            alerts=counts(self.watch.board, self.rules, self.config.sites),
+            alerts=counts(self.watch.board, self.rules, places(self.config.sites, self.rules)),
         )
+        return with_the_rest(snapshot, self.config, self.store, self._book, now)
 
     def latest(self) -> dict[MeterKey, float]:
         """Seconds since the epoch of each configured meter's last accepted reading."""
@@ -362,7 +363,7 @@ class Engine:
 
     def _power_now(self, site: str, edge: int) -> dict[tuple[str, str], float]:
         """Watts by subsystem in the last complete interval; nothing where that is not known."""
-        columns = self._power_columns(self._book.quantities(site, edge - self.config.grid, edge))
+        columns = power_columns(self._book.quantities(site, edge - self.config.grid, edge), self.config.grid)
         return {
             (site, name): float(column[0]) * 1000
             for name, column in columns.items()

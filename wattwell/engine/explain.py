@@ -11,8 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from analytics.balance import inputs, lay_out
 from analytics.evaluate import Window
 from analytics.explain import SYMBOLS, Blame, Breakdown, Term, symbols
@@ -20,17 +18,20 @@ from analytics.kpi import KPIS
 from analytics.trail import Booked, DialAt, Gap
 from wattwell.engine import shapes
 from wattwell.engine.audit import in_force
+from wattwell.engine.dials import dials_at_ends
 from wattwell.engine.queries import Document
 from wattwell.engine.spans import ROLLING, parse_time, windows
 from wattwell.engine.trace import Followed, follow, served
 from wattwell.errors import UsageError
 from wattwell.intervals import DAY, Interval, from_us, iso, parse_iso, starts, zone_of
 from wattwell.ledger import GENESIS
-from wattwell.model import Accumulation, Correction, KpiValue, Meter, MeterEvent, Reject, Site
+from wattwell.model import Accumulation, Correction, KpiValue, Meter, MeterEvent, MeterKey, Reject, Site
 from wattwell.store.protocol import ReadingStore
 
 _STRETCH = 31 * DAY
 """Intervals laid out at once."""
+MOST_READINGS = 40_000_000
+"""So many are followed for one figure: 500 meters that report every minute over a month are 22 million, 5 seconds."""
 _FAR = 2**61
 
 
@@ -74,17 +75,22 @@ def take_apart(
 
 
 def explain(
-    store: ReadingStore, site: Site, value: KpiValue, made: Breakdown | None, grid: int, issued: Document | None
+    store: ReadingStore,
+    site: Site,
+    value: KpiValue,
+    made: Breakdown | None,
+    grid: int,
+    issued: Document | None,
+    most: int = MOST_READINGS,
 ) -> Document:
-    """One KPI value, taken apart, as a document; ``issued`` is its entry in the audit ledger, if it has one."""
+    """One KPI value, taken apart, as a document; ``issued`` is its entry in the audit ledger, if it has one.
+
+    ``most``: so many readings are followed one by one; where there are more, the dials at both ends are shown alone.
+    """
     window = value.interval
     document: Document = {
         "figure": shapes.kpi_document(value),
-        "local": {
-            "timezone": site.zone,
-            "start": _local(window.start, site.zone),
-            "end": _local(window.end, site.zone),
-        },
+        "local": {"timezone": site.zone} | {n: _local(getattr(window, n), site.zone) for n in ("start", "end")},
         "formula": None,
         "numerator": None,
         "denominator": None,
@@ -93,11 +99,13 @@ def explain(
         "unusable": [],
         "meters": [],
         "pruned_before": iso(store.pruned()) if window.start < store.pruned() else None,
+        "too_many": None,
         "ledger": _pinned(store, issued),
     }
     if made is None:
         return document
     above, below = made.terms(made.numerator), made.terms(made.denominator)
+    meters = _Meters(store, made, window, most)
     document |= {
         "formula": {
             "symbols": symbols(made.kpi, made.numerator, made.denominator),
@@ -106,7 +114,8 @@ def explain(
         "numerator": _side(site, above, value.numerator),
         "denominator": _side(site, below, value.denominator),
         "unusable": [_blame(blame, grid) for blame in made.blames],
-        "meters": _Meters(store, made, window).documents(),
+        "meters": meters.documents(),
+        "too_many": None if meters.too_many is None else {"readings": meters.too_many, "limit": most},
     }
     document["intervals"]["usable"] = made.usable
     if made.peak_at is not None:
@@ -152,10 +161,10 @@ def _numbers(value: KpiValue, numerator: Sequence[Term], denominator: Sequence[T
         return None
     sides = []
     for terms, total in ((numerator, value.numerator), (denominator, value.denominator)):
-        plain = " ".join(f"{'+' if term.sign > 0 else '-'} {term.amount:.10g}" for term in terms).removeprefix("+ ")
+        plain = " ".join(f"{'+' if term.sign > 0 else '-'} {term.amount:,.10g}" for term in terms).removeprefix("+ ")
         limit = "" if math.isclose(_total(terms), total, rel_tol=1e-9, abs_tol=1e-9) else " at most"
-        sides.append(f"({plain} ={limit} {total:.10g})" if len(terms) > 1 or limit else f"{total:.10g}")
-    result = "no value" if value.value is None else f"{value.value:.10g}"
+        sides.append(f"({plain} ={limit} {total:,.10g})" if len(terms) > 1 or limit else f"{total:,.10g}")
+    result = "no value" if value.value is None else f"{value.value:,.10g}"
     return f"{sides[0]} / {sides[1]} = {result}"
 
 
@@ -197,16 +206,28 @@ def _local(at: int, zone: str) -> str:
 # -- meters ---------------------------------------------------------------------------------------------------------
 
 
+def _too_many(store: ReadingStore, meters: Sequence[Meter], window: Interval, most: int) -> int | None:
+    """How many readings of these meters lie in a window, if more than ``most``."""
+    if store.count_readings(window.start, window.end) <= most:
+        return None
+    keys = {(meter.site, meter.id) for meter in meters}
+    counts = store.count_by_meter(window.start, window.end, _FAR)
+    count = sum(each for (key, _), each in counts.items() if key in keys)
+    return count if count > most else None
+
+
 class _Meters:
     """The documents of the meters behind a figure."""
 
-    def __init__(self, store: ReadingStore, made: Breakdown, window: Interval) -> None:
+    def __init__(self, store: ReadingStore, made: Breakdown, window: Interval, most: int) -> None:
         self._store = store
         self._made = made
         self._site = made.site
         self._window = window
         self._real = [made.site.meters[meter] for meter in made.stored]
         self._raw = window.start >= store.pruned()
+        self.too_many = _too_many(store, self._real, window, most) if self._raw else None
+        """How many readings the window holds, where they are more than are followed."""
         self._events = store.events(made.site.id, None, window.start, window.end)
         self._held = [event for event in self._events if event.state != "withdrawn"]
         self._last = store.last_readings()
@@ -216,7 +237,7 @@ class _Meters:
 
     def documents(self) -> list[Document]:
         """One for each meter: virtual ones before their members."""
-        real = self._followed() if self._raw else {meter.id: self._unfollowed(meter) for meter in self._real}
+        real = self._followed() if self._raw and self.too_many is None else self._unfollowed()
         self._say_arrivals(real)
         rejects: dict[str, list[Reject]] = {}
         for reject in self._store.rejects_within(self._site.id, self._window.start, self._window.end):
@@ -277,8 +298,6 @@ class _Meters:
             self._store, self._real, self._window, self._made.grid, self._held, self._corrections
         ):
             trail = followed.trail
-            span = trail.span
-            stored = self._store.intervals(self._site.id, [meter.id], span.start, span.end).values
             found[meter.id] = {
                 "readings": {
                     "accepted": trail.count,
@@ -288,7 +307,7 @@ class _Meters:
                 },
                 "dial": None if trail.dial is None else _dials(*trail.dial, trail.counted),
                 "counted": None if meter.accumulation is Accumulation.INSTANTANEOUS else trail.counted,
-                "booked": _booked(trail.booked(stored.start, stored.value)),
+                "booked": _booked(trail.booked(*followed.stored)),
                 "gaps": [self._gap(meter, followed, gap) for gap in trail.gaps],
             }
             if trail.dial is not None:
@@ -320,27 +339,27 @@ class _Meters:
 
     # -- without them -----------------------------------------------------------------------------------------
 
-    def _unfollowed(self, meter: Meter) -> Document:
-        """Raw readings have been dropped: of a register those around month starts are left, and they are its dials."""
-        span = served(meter, self._window, self._made.grid)
-        if span is None or meter.accumulation is not Accumulation.REGISTER:
-            return _UNSERVED
-        key = (self._site.id, meter.id)
-        near = self._store.readings([key], span.start - 31 * DAY, span.end + 31 * DAY).get(key)
-        if near is None:
-            return _UNSERVED
-        at, value = (column[np.isfinite(near[1])] for column in near)
-        ends: list[DialAt] = []
-        for edge in (span.start, span.end):
-            place = int(np.searchsorted(at, edge, side="right"))
-            if not 0 < place < len(at) and not (place and at[place - 1] == edge):
-                return _UNSERVED
-            before = (int(at[place - 1]), float(value[place - 1]))
-            after = before if before[0] == edge else (int(at[place]), float(value[place]))
-            share = 0.0 if after == before else (edge - before[0]) / (after[0] - before[0])
-            shown = before[1] + (after[1] - before[1]) * share
-            ends.append(DialAt(at=edge, value=shown, before=before, after=after))
-        return _UNSERVED | {"dial": _dials(ends[0], ends[1], None)}
+    def _unfollowed(self) -> dict[str, Document]:
+        """Readings have been dropped or are too many: the dials at the ends of the window stand for them.
+
+        Of a register the readings around month starts are never dropped.
+        """
+        near = self._store.events(self._site.id, None, self._window.start - 31 * DAY, self._window.end + 31 * DAY)
+        false: dict[MeterKey, list[int]] = {}
+        for event in near:
+            if event.event == "transient" and event.state != "withdrawn":
+                false.setdefault((event.site, event.meter), []).append(event.at)
+        registers = [meter for meter in self._real if meter.accumulation is Accumulation.REGISTER]
+        spans = {
+            (meter.site, meter.id): span
+            for meter in registers
+            if (span := served(meter, self._window, self._made.grid)) is not None
+        }
+        found = dict.fromkeys((meter.id for meter in self._real), _UNSERVED)
+        for (_, name), (start, end) in dials_at_ends(self._store, spans, false).items():
+            found[name] = _UNSERVED | {"dial": _dials(start, end, None)}
+            self._until[name] = max(self._window.end, end.after[0] + 1)
+        return found
 
     def _say_arrivals(self, documents: Mapping[str, Document]) -> None:
         """Says of the first and the last reading of each meter when they arrived."""

@@ -28,6 +28,20 @@ class Snapshot:
     """(site or "", reason) how many."""
     alerts: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """(site, rule name, state) 1 for the state it is in, 0 for the others."""
+    targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, KPI) the target that the site is configured with."""
+    role_power_watts: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, role) mean power of the last complete interval, where every meter of the role has a value."""
+    outdoor_celsius: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    """(site, meter, role) mean of an outdoor sensor in the last complete interval."""
+    balance_residuals: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, parent) parent minus children over the last 24 hours, by what the parent counted."""
+    balance_tolerances: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, parent) what the meters' accuracy explains of it, likewise."""
+    meter_events: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """(site, event, state) how many the ledger holds."""
+    reporting_limits: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, meter) seconds without a reading after which the meter counts as stale; meters in service."""
     spool_readings: int = 0
     ingest_lag_seconds: float = 0.0
 
@@ -79,7 +93,14 @@ class Queries(Protocol):
         there (None: the latest), or [start, end). UsageError for bad input."""
 
     def alerts(self, site: str | None = None) -> list[Document]:
-        """Current state of every rule on every site, then its history."""
+        """Current state of every rule on every site, then its history; open alerts say why they are not told."""
+
+    def silences(self) -> list[Document]:
+        """Silences and maintenance windows in force and to come, then the latest that are over.
+
+        Each: id, kind (silence or maintenance), state (pending, active or ended), matchers, from, until, author,
+        reason, expired (who ended it early).
+        """
 
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
@@ -88,6 +109,9 @@ class Queries(Protocol):
 
     def rejects(self, site: str | None = None) -> list[Document]:
         """Rejected readings by reason."""
+
+    def audit(self, kind: str | None = None, last: int | None = None) -> list[Document]:
+        """Entries of the audit ledger, by number: seq, at, kind, hash, document; the ``last`` so many of a kind."""
 
     def unmapped(self) -> list[Document]:
         """Topics seen but bound to no meter: topic, first_seen, last_seen, count, example."""

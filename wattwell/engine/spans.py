@@ -27,6 +27,7 @@ ROLLING = {"1h": HOUR, "24h": 24 * HOUR, "7d": 7 * DAY, "30d": 30 * DAY, "365d":
 """Rolling windows: exact durations."""
 WINDOWS = (*ROLLING, *CALENDAR, "ytd")
 """Every window one may ask for."""
+_YEAR = re.compile(r"\d{4}")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FIRST, _LAST = parse_iso("1970-01-01T00:00:00Z") - DAY, parse_iso("2200-01-01T00:00:00Z") + DAY
@@ -34,13 +35,13 @@ _FIRST, _LAST = parse_iso("1970-01-01T00:00:00Z") - DAY, parse_iso("2200-01-01T0
 
 
 def parse_time(text: str, zone: str) -> int:
-    """The instant of ISO 8601 with an offset, or the local start of a bare date or month; else UsageError."""
+    """The instant of ISO 8601 with an offset, or the local start of a bare date, month or year; else UsageError."""
     try:
         instant = _instant(text, zone)
     except (ValueError, OverflowError):
         raise UsageError(
             f"time {text!r} is not understood: write a local date (2026-10-31), a month (2026-10), "
-            "or ISO 8601 with an offset (2026-10-31T08:00:00Z)"
+            "a year (2026), or ISO 8601 with an offset (2026-10-31T08:00:00Z)"
         ) from None
     if not _FIRST <= instant <= _LAST:
         raise UsageError(f"time {text!r} is out of reach: write one from 1970 to 2199")
@@ -48,6 +49,8 @@ def parse_time(text: str, zone: str) -> int:
 
 
 def _instant(text: str, zone: str) -> int:
+    if _YEAR.fullmatch(text):
+        return day_start(date(int(text), 1, 1), zone)
     if month := _MONTH.fullmatch(text):
         return day_start(date(int(month[1]), int(month[2]), 1), zone)
     if _DAY.fullmatch(text):

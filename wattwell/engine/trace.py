@@ -31,6 +31,8 @@ class Followed:
         self.fresh = position is None
         """Nothing was known before: the trail starts with the meter's first reading."""
         self.position = -FOREVER if position is None else position
+        self.stored: tuple[Int64, Float64] = _NONE
+        """Starts and values of the stored interval values of the trail's span."""
 
     def feed(self, at: Int64, value: Float64, until: int) -> None:
         """Takes a run of readings, but for those before the beginning."""
@@ -61,6 +63,7 @@ def follow(
         batch = serving[first : first + size]
         begun = _begin(store, batch, grid, events, corrections)
         _run(store, begun, window)
+        _compare(store, begun)
         yield from ((meter, begun[meter.site, meter.id]) for meter, _ in batch)
 
 
@@ -106,6 +109,19 @@ def _run(store: ReadingStore, begun: Mapping[MeterKey, Followed], window: Interv
         if not each.trail.settled:
             each.feed(*_NONE, FOREVER)
         each.trail.finish()
+
+
+def _compare(store: ReadingStore, begun: Mapping[MeterKey, Followed]) -> None:
+    """Puts beside each trail what is stored of its span."""
+    site = next(iter(begun))[0]
+    spans = [each.trail.span for each in begun.values()]
+    low, high = min(span.start for span in spans), max(span.end for span in spans)
+    found = store.intervals(site, [name for _, name in begun], low, high)
+    for place, name in enumerate(found.meters):
+        each, mine = begun[site, name], found.meter == place
+        start, value = found.values.start[mine], found.values.value[mine]
+        inside = (start >= each.trail.span.start) & (start < each.trail.span.end)
+        each.stored = start[inside], value[inside]
 
 
 def _beyond(store: ReadingStore, begun: Mapping[MeterKey, Followed], end: int) -> None:

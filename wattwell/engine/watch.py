@@ -2,27 +2,35 @@
 
 Rules step up to the live edge. Where history is filled in, and for one grid interval after a start, while the broker
 delivers what it kept for us, the last reading takes the place of now: what is still to come is not missing yet. The
-state of the rules and what there is to tell are stored together, so a crash neither loses nor repeats an alert.
+state of the rules and what there is to tell are stored together, so a crash neither loses nor repeats an alert. What
+began where nobody was told is told with the first live step.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from alerts import outbox
-from alerts.board import Board, advance, documents_of, load, needed, open_notifications
+from alerts import outbox, silences
+from alerts.board import NO_SITE, Board, Episode, advance, documents_of, load, needed, open_notifications
 from alerts.dispatch import deliver
-from alerts.machine import Sample, sample_of
+from alerts.listing import places
+from alerts.machine import Key, Sample
 from alerts.notification import Notification
-from alerts.notify import Notifier
-from analytics.evaluate import Window
+from alerts.notify import DeliveryError, Keeper, Notifier
+from alerts.outbox import Delivery, Queue
+from wattwell.config.settings import Config
 from wattwell.engine.book import KpiBook
-from wattwell.engine.spans import ROLLING
-from wattwell.intervals import Interval, ceil_to, floor_to
+from wattwell.engine.signals import Known, Signals
+from wattwell.intervals import SECOND, floor_to
+from wattwell.ledger import Entry
 from wattwell.model import AlertRule
 from wattwell.store.protocol import ReadingStore
+
+_log = logging.getLogger(__name__)
+_SOON = 10 * SECOND
+"""When a keeper that could not be told again is tried next."""
 
 
 class AlertWatch:
@@ -30,90 +38,161 @@ class AlertWatch:
 
     def __init__(
         self,
+        config: Config,
         rules: Sequence[AlertRule],
-        sites: Collection[str],
-        grid: int,
         store: ReadingStore,
         book: KpiBook,
         notifiers: Mapping[str, Notifier] | None,
     ) -> None:
         """``notifiers`` by id; None where history is filled in and nobody is to be told."""
         self._rules = rules
-        self._sites = tuple(sites)
-        self._grid = grid
+        self._sites = tuple(config.sites)
+        self._grid = config.grid
         self._store = store
-        self._book = book
+        self._signals = Signals(config, book)
+        self._needed = {site: needed(rules, site) for site in places(self._sites, rules)}
+        self._basis = {site: self._signals.basis(site, self._needed[site]) for site in self._sites}
         self._notifiers = notifiers
         self._lock = threading.Lock()
         self._opened: int | None = None
-        self.board: Board = load(self._sites, store.load_state)
+        self.spool: Callable[[], int] | None = None
+        """How many readings wait for the store; None where that is not known."""
+        self.silences = silences.read(store.audit(silences.KIND))
+        self.board: Board = load(self._needed, store.load_state)
         self.outbox = outbox.read(store.load_state(outbox.DOCUMENT))
+        self._keepers = {name: each for name, each in (notifiers or {}).items() if isinstance(each, Keeper)}
+        self._resend: dict[str, int] = {}
+        self._faults: dict[str, str | None] = {}
         if notifiers is not None:
-            self.outbox, _ = outbox.retarget(self.outbox, notifiers)
+            self.outbox, _ = outbox.retarget(self.outbox, notifiers, self._keepers)
+            self.outbox = outbox.catch_up(self.outbox, open_notifications(self.board))
 
     def step(self, now: int) -> None:
         """Steps every site's rules up to the live edge."""
         self._opened = now if self._opened is None else self._opened
         before, told = self.board, list[Notification]()
+        last: dict[str, dict[str, int]] = {}
+        for (site, meter), at in self._store.last_readings().items():
+            last.setdefault(site, {})[meter] = at
         for site in self._sites:
-            told += self._step_site(site, now)
+            told += self._step_site(site, now, last.get(site, {}))
+        told += self._step_service(now)
         if self.board is before:
             return
         documents = documents_of(self.board, before)
         with self._lock:
-            if self._notifiers is None:
-                documents[_UNTOLD] = "yes" if told else (self._store.load_state(_UNTOLD) or "")
-            else:
-                if self._store.load_state(_UNTOLD):  # alerts that began in a back-fill are told once they are live
-                    told = list(open_notifications(self.board))
-                self.outbox = outbox.enqueue(self.outbox, told)
-                documents |= {outbox.DOCUMENT: outbox.write(self.outbox), _UNTOLD: ""}
-            self._store.save_states(documents)
+            self.outbox = outbox.enqueue(self.outbox, told)
+            self._store.save_states(documents | ({outbox.DOCUMENT: outbox.write(self.outbox)} if told else {}))
 
-    def _step_site(self, site: str, now: int) -> list[Notification]:
-        pairs = needed(self._rules, site)
-        extent = self._store.extent(site)
-        if not pairs or extent is None:
+    def _step_site(self, site: str, now: int, last: Mapping[str, int]) -> list[Notification]:
+        keys = self._needed[site]
+        extent = self._store.extent(site) if keys else None
+        if extent is None:
             return []
-        grid, now = self._grid, self._data_time(site, now)
-        periods = {pair: self._book.longest_period(site, pair[0], now) for pair in pairs}
-        fastest = min(periods.values())
+        grid, data_time = self._grid, self._data_time(now, last)
         # A rule whose meters report less often looks back by so much, and holds up no other rule of the site.
-        lags = {pair: ceil_to(period - fastest, grid) for pair, period in periods.items()}
+        fastest, lags = self._signals.lags(site, keys, data_time)
         stepped = self.board.site(site).at
+        edges = range((extent[0] if stepped is None else stepped) + grid, floor_to(data_time - fastest, grid) + 1, grid)
+        live = None if self._notifiers is None else last
+        known = Known(first=extent[0], last_edge=edges[-1] if edges else 0, last_readings=live, lags=lags)
         told: list[Notification] = []
-        for edge in range((extent[0] if stepped is None else stepped) + grid, floor_to(now - fastest, grid) + 1, grid):
-            samples = {pair: self._sample(site, *pair, edge, lags[pair]) for pair in pairs}
-            warming = {
-                pair
-                for pair in pairs
-                if samples[pair].value is None and edge - lags[pair] - ROLLING[pair[1]] < extent[0]
-            }
-            self.board, turned = advance(self.board, self._rules, site, edge, samples, warming)
-            told += turned
+        for edge in edges:
+            samples, held = self._signals.at(site, edge, keys, known)
+            told += self._advance(site, edge, samples, held, now)
         return told
 
-    def _data_time(self, site: str, now: int) -> int:
-        """The time up to which readings have come as far as they will."""
+    def _step_service(self, now: int) -> Sequence[Notification]:
+        """The rules that belong to no site, at the latest edge alone: what was before is not known."""
+        if self.spool is None or not (keys := self._needed.get(NO_SITE)):
+            return ()
+        edge = floor_to(now, self._grid)
+        return self._advance(NO_SITE, edge, dict.fromkeys(keys, Sample(edge, float(self.spool()))), (), now)
+
+    def _advance(
+        self, site: str, edge: int, samples: Mapping[Key, Sample], held: Collection[Key], now: int
+    ) -> Sequence[Notification]:
+        def mute(alert: Episode) -> bool:
+            """Where history is filled in, nobody is told: that waits until the alert is live."""
+            if self._notifiers is None or self.silences.silencing(alert.labels, edge, now) is not None:
+                return True
+            return (site, alert.name, alert.meter, alert.fired_at) in self.silences.acknowledged
+
+        basis = self._basis.get(site, {})
+        self.board, told = advance(self.board, self._rules, site, edge, samples, held, basis=basis, mute=mute)
+        return told
+
+    def _data_time(self, now: int, last: Mapping[str, int]) -> int:
+        """The time up to which the readings of a site have come as far as they will."""
         if self._notifiers is not None and self._opened is not None and now - self._opened >= self._grid:
             return now
-        return min(now, max((at for key, at in self._store.last_readings().items() if key[0] == site), default=now))
+        return min(now, max(last.values(), default=now))
 
-    def _sample(self, site: str, kpi: str, window: str, edge: int, lag: int) -> Sample:
-        """What is known at an edge: the window that ends there, or by ``lag`` before it."""
-        span = Window(name=window, interval=Interval(edge - lag - ROLLING[window], edge - lag))
-        return replace(sample_of(self._book.value(site, kpi, span)), at=edge)
+    def heed(self, entries: Sequence[Entry]) -> None:
+        """Takes in what was entered about silences."""
+        self.silences = silences.read(entries, self.silences)
+
+    @property
+    def notifiers(self) -> tuple[str, ...]:
+        """The ids of those who are told."""
+        return tuple(self._notifiers or ())
 
     def deliver(self, now: int) -> None:
-        """Tells whom it may concern, and notes what was taken."""
-        with self._lock:
-            due = {} if self._notifiers is None else outbox.due(self.outbox, now)
-        if self._notifiers is None or not any(due.values()):
+        """Tells whom it may concern, one after the other."""
+        for name in self.notifiers:
+            self.deliver_to(name, now)
+
+    def deliver_to(self, name: str, now: int) -> None:
+        """Tells one notifier what is due, and notes what was taken; a thread for each, so that none waits for another.
+
+        A keeper is told again what fires, once it knows of all that has ended.
+        """
+        notifier, keeper = (self._notifiers or {})[name], self._keepers.get(name)
+        remind = keeper is not None and now >= self._resend.get(name, 0)
+        while batch := self._due(name, now, anyway=remind):
+            if not self._settle(deliver({name: batch}, {name: notifier}), now):
+                break
+        if keeper is None or not remind:
             return
-        outcomes = deliver(due, self._notifiers)
         with self._lock:
+            queue = self.outbox.queues[name]
+        fault = _kept(keeper, queue.standing) if queue.standing and not queue.waiting else None
+        if fault is not None and fault != self._faults.get(name):
+            _log.warning("notify: %s; it is told again what fires as soon as it can be", fault)
+        self._faults[name] = fault
+        self._resend[name] = now + (keeper.resend if fault is None else min(keeper.resend, _SOON))
+
+    def _due(self, name: str, now: int, *, anyway: bool) -> tuple[Notification, ...]:
+        with self._lock:
+            due = outbox.due(self.outbox, now).get(name, ())
+            return due or (outbox.head(self.outbox.queues[name]) if anyway else ())
+
+    def _settle(self, outcomes: Sequence[Delivery], now: int) -> bool:
+        """Notes what was taken; whether all was. What fails is logged when it begins to, and when it works again."""
+        with self._lock:
+            before = self.outbox
             self.outbox = outbox.settle(self.outbox, outcomes, now)
             self._store.save_states({outbox.DOCUMENT: outbox.write(self.outbox)})
+            after = self.outbox
+        for each in outcomes:
+            _say(each, before.queues[each.notifier], after.queues[each.notifier])
+        return all(each.error is None for each in outcomes)
 
 
-_UNTOLD = "alerts.untold"
+def _kept(keeper: Keeper, standing: Sequence[Notification]) -> str | None:
+    """Tells again what stands; why it was not taken."""
+    try:
+        keeper.keep(standing)
+    except DeliveryError as fault:
+        return str(fault)
+    return None
+
+
+def _say(outcome: Delivery, before: Queue, after: Queue) -> None:
+    if after.refused > before.refused:
+        _log.error("%s; set aside, since it was refused again and again: %s", outcome.error, outcome.batch[0].key)
+    elif outcome.error is not None and outcome.error != before.error:
+        _log.warning("notify: %s; %d notifications wait", outcome.error, len(after.waiting))
+    elif outcome.error is None and before.error is not None:
+        _log.info("notify: %s takes notifications again", outcome.notifier)
+

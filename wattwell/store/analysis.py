@@ -90,13 +90,20 @@ class AnalysisTable(Ledgers):
             self._drop_old(con, numbers.tolist(), updates)
             self._insert_intervals(con, numbers.tolist(), updates)
             self._insert_checkpoints(con, numbers.tolist(), updates)
-            for number, update in zip(numbers.tolist(), updates, strict=True):
-                if update.events or self._has_events(con, number, update):
+            pairs = list(zip(numbers.tolist(), updates, strict=True))
+            known = self._with_events(con, pairs)
+            for number, update in pairs:
+                if update.events or number in known:
                     self.replace_events(con, number, (update.events_from, update.events_to), update.events)
 
-    def _has_events(self, con: duckdb.DuckDBPyConnection, number: int, update: MeterUpdate) -> bool:
-        query = "SELECT 1 FROM events WHERE series = ? AND t >= ? AND t < ? LIMIT 1"
-        return con.execute(query, [number, update.events_from, update.events_to]).fetchone() is not None
+    def _with_events(self, con: duckdb.DuckDBPyConnection, pairs: Sequence[tuple[int, MeterUpdate]]) -> set[int]:
+        """Numbers of the meters that have stored events in the span judged anew."""
+        con.register("judged", _span_columns([(n, u.events_from, u.events_to) for n, u in pairs]))
+        low = min(update.events_from for _, update in pairs)
+        found = con.execute(
+            "SELECT DISTINCT series FROM events JOIN judged ON series = s AND t >= low AND t < high WHERE t >= ?", [low]
+        )
+        return {number for (number,) in found.fetchall()}
 
     def _drop_old(self, con: duckdb.DuckDBPyConnection, numbers: Sequence[int], updates: Sequence[MeterUpdate]) -> None:
         pairs = list(zip(numbers, updates, strict=True))

@@ -20,6 +20,10 @@ _KEPT_TOPICS = 10_000
 _DUE = 100
 """Rows listed until the oldest ones are dropped again."""
 _EVENT_COLUMNS = "series, t, event, before, after, booked, unit, state"
+_INSERT_EVENTS = (
+    "INSERT INTO events SELECT unnest(?::INTEGER[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::DOUBLE[]),"
+    " unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])"
+)
 
 
 class Ledgers(AuditTable):
@@ -71,12 +75,11 @@ class Ledgers(AuditTable):
     def _drop_oldest(self, con: duckdb.DuckDBPyConnection) -> None:
         con.execute(
             "DELETE FROM rejects WHERE rowid IN (SELECT rowid FROM rejects QUALIFY row_number() OVER"
-            " (PARTITION BY site, meter, topic, reason ORDER BY received DESC, rowid DESC) > ?)",
+            " (PARTITION BY site, meter, topic, reason ORDER BY rowid DESC) > ?)",
             [_KEPT_REJECTS],
         )
         con.execute(
-            "DELETE FROM rejects WHERE rowid IN"
-            " (SELECT rowid FROM rejects ORDER BY received DESC, rowid DESC OFFSET ?)",
+            "DELETE FROM rejects WHERE rowid IN (SELECT rowid FROM rejects ORDER BY rowid DESC OFFSET ?)",
             [_KEPT_IN_ALL],
         )
         con.execute(
@@ -126,9 +129,8 @@ class Ledgers(AuditTable):
         if stored:
             con.execute("DELETE FROM events WHERE series = ? AND t >= ? AND t < ?", [series, low, high])
         if rows:
-            con.executemany(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sorted(rows, key=lambda row: row[1:3])
-            )
+            columns = zip(*sorted(rows, key=lambda row: row[1:3]), strict=True)
+            con.execute(_INSERT_EVENTS, [list(column) for column in columns])
         self.enter(con, self._changes(stored, rows))
 
     def _changes(self, stored: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]) -> list[Item]:
@@ -155,6 +157,11 @@ class Ledgers(AuditTable):
         )
         names = ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state")
         return [MeterEvent(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def event_counts(self) -> Mapping[tuple[str, str, str], int]:
+        """How many events the ledger holds, by (site, event, state)."""
+        rows = self.rows("SELECT site, event, state, count(*) FROM events JOIN series ON series = id GROUP BY ALL")
+        return {(site, event, state): int(count) for site, event, state, count in rows}
 
     # -- corrections ------------------------------------------------------------------------------------------
 

@@ -18,8 +18,6 @@ from wattwell.model import Bool, Float64, Int64
 
 Overruled = Callable[[int, int, float], bool]
 """(series, time, value) -> whether that value has lost a conflict before."""
-Stored = Callable[[Mapping[str, NDArray[Any]]], Mapping[tuple[int, int], float]]
-"""Columns ``series`` and ``t`` -> the stored value of each that is there."""
 
 
 class Row(NamedTuple):
@@ -30,6 +28,10 @@ class Row(NamedTuple):
     received: int
     value: float
     arrival: bool
+
+
+Stored = Callable[[Mapping[str, NDArray[Any]]], Mapping[tuple[int, int], Row]]
+"""Columns ``series`` and ``t`` -> the stored reading of each that is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,25 +101,22 @@ def _merge_open(rows: Rows, positions: Int64, open_rows: Bool, stored: Stored, o
     """Rows that meet another of the same key, in the batch or in the store, one by one in order of arrival."""
     candidates = rows.select(positions)
     there = stored({"series": candidates.series, "t": candidates.at})
-    current: dict[tuple[int, int], tuple[float, int | None, Row | None]] = {
-        key: (value, None, None) for key, value in there.items()
-    }
+    current: dict[tuple[int, int], tuple[Row, int | None]] = {key: (row, None) for key, row in there.items()}
     conflicts: list[Row] = []
     lost: dict[tuple[int, int], list[float]] = {}
     repeated = 0
     for position, row in zip(positions.tolist(), candidates.rows(), strict=True):
         key = (row.series, row.at)
-        before = current.get(key)
-        if before is None or (np.isnan(before[0]) and not np.isnan(row.value)):
-            current[key] = (row.value, position, row)
-        elif _repeats(row.value, [before[0], *lost.get(key, ())]) or overruled(*key, row.value):
+        before = current[key][0] if key in current else None
+        if before is None or (np.isnan(before.value) and not np.isnan(row.value)):
+            current[key] = (row, position)
+        elif _repeats(row.value, [before.value, *lost.get(key, ())]) or overruled(*key, row.value):
             repeated += 1
         else:
-            loser = before[2] or Row(row.series, row.at, row.received, before[0], arrival=False)
-            conflicts.append(loser)
-            lost.setdefault(key, []).append(loser.value)
-            current[key] = (row.value, position, row)
-    winners = np.array(sorted(p for _, p, _ in current.values() if p is not None), dtype=np.int64)
+            conflicts.append(before)
+            lost.setdefault(key, []).append(before.value)
+            current[key] = (row, position)
+    winners = np.array(sorted(p for _, p in current.values() if p is not None), dtype=np.int64)
     keep = ~open_rows
     keep[winners] = True
     chosen = rows.select(winners)

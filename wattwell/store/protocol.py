@@ -142,6 +142,9 @@ class ReadingStore(Protocol):
     def events(self, site: str | None, meter: str | None, start: int | None, end: int | None) -> Sequence[MeterEvent]:
         """The meter-event ledger, by time."""
 
+    def event_counts(self) -> Mapping[tuple[str, str, str], int]:
+        """(site, event, state) and how many the meter-event ledger holds."""
+
     def rejects(self, site: str | None, limit: int) -> Sequence[tuple[Reject, int]]:
         """Rejected readings with how often each was seen, latest first."""
 

@@ -69,14 +69,14 @@ class ReadingTable(Ledgers):
             value=repr(row.value),
         )
 
-    def _stored(self, con: duckdb.DuckDBPyConnection, keys: Columns) -> Mapping[tuple[int, int], float]:
+    def _stored(self, con: duckdb.DuckDBPyConnection, keys: Columns) -> Mapping[tuple[int, int], merge.Row]:
         con.register("wanted", dict(keys))
         rows = con.execute(
-            "SELECT r.series, r.t, coalesce(r.value, 'nan') FROM readings r"
+            "SELECT r.series, r.t, r.received, coalesce(r.value, 'nan'), r.arrival FROM readings r"
             " SEMI JOIN wanted w ON r.series = w.series AND r.t = w.t WHERE r.t BETWEEN ? AND ?",
             [int(keys["t"].min()), int(keys["t"].max())],
         ).fetchall()
-        return {(series, t): value for series, t, value in rows}
+        return {row[:2]: merge.Row(*row) for row in rows}
 
     def _overruled(self, con: duckdb.DuckDBPyConnection) -> merge.Overruled:
         """Whether a value has lost a conflict before; what has is looked up once, when first asked."""

@@ -5,6 +5,7 @@ Handlers are plain functions, which FastAPI runs in worker threads: a slow quest
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib.resources import files
@@ -39,8 +40,18 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_AT_ONCE = 2
+"""Figures explained at the same time."""
+_PATIENCE = 2.0
+"""Seconds to wait for one of them to end; longer would take the threads that answer others."""
+
+
 class Unknown(WattwellError):
     """What was asked for does not exist; HTTP 404."""
+
+
+class Busy(WattwellError):
+    """Too much is being asked at once; HTTP 503."""
 
 
 def _json(document: Any, status: int = 200) -> Response:
@@ -58,6 +69,7 @@ class _Asker:
 
     def __init__(self, queries: Queries, clock: Callable[[], float], max_rows: int) -> None:
         self._queries, self._clock, self._max_rows = queries, clock, max_rows
+        self._explaining = threading.Semaphore(_AT_ONCE)
 
     def site(self, wanted: str | None) -> Document:
         """The site asked for, or the only one there is."""
@@ -95,6 +107,16 @@ class _Asker:
         self._rolling(sites, wanted, asked, each=len(kpis or [""]))
         found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
         return self.rows([document for document in found if document["site"] == "all"] if roll_up else found)
+
+    def explain(self, site: Document, asked: shapes.FigureQuery) -> Document:
+        """An explanation; Busy while as many as may be are being made, for each takes seconds and much memory."""
+        self.span(site, asked.from_, asked.to)
+        if not self._explaining.acquire(timeout=_PATIENCE):
+            raise Busy(f"{_AT_ONCE} figures are being explained already; ask again in a few seconds")
+        try:
+            return self._queries.explain(str(site["id"]), asked.kpi, asked.window, asked.at, asked.from_, asked.to)
+        finally:
+            self._explaining.release()
 
     def balance(self, asked: shapes.BalanceQuery) -> Response:
         """Balances of the meter tree."""
@@ -144,8 +166,7 @@ def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:
     @api.get("/explain", response_model=shapes.ExplanationShape, summary="One KPI value taken back to its meters")
     def explain(asked: Annotated[shapes.ExplainQuery, Query()]) -> Response:
         site = asker.site(asked.site)
-        asker.span(site, asked.from_, asked.to)
-        return _json(queries.explain(site["id"], asked.kpi, asked.window, asked.at, asked.from_, asked.to))
+        return _json(asker.explain(site, asked))
 
     @api.get("/problems", response_model=list[shapes.ProblemShape], summary="What an operator should look at")
     def problems(asked: Annotated[shapes.OneSiteQuery, Query()]) -> Response:
@@ -160,6 +181,10 @@ def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
     @api.get("/alerts", response_model=list[shapes.AlertShape], summary="Alert states, then their history")
     def alerts(asked: Annotated[shapes.SiteQuery, Query()]) -> Response:
         return asker.rows(queries.alerts(asker.known(asked.site)))
+
+    @api.get("/silences", response_model=list[shapes.SilenceShape], summary="Silences and maintenance windows")
+    def silences(_: Annotated[shapes.NoQuery, Query()]) -> Response:
+        return asker.rows(queries.silences())
 
     @api.get("/events", response_model=list[shapes.EventShape], summary="The meter-event ledger")
     def events(asked: Annotated[shapes.EventQuery, Query()]) -> Response:
@@ -198,7 +223,7 @@ def _health_routes(queries: Queries, ready: Callable[[], tuple[bool, str]]) -> A
     return health
 
 
-def _page_routes(queries: Queries, pages: Pages, app: FastAPI) -> APIRouter:
+def _page_routes(queries: Queries, asker: _Asker, pages: Pages, app: FastAPI) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
@@ -208,11 +233,16 @@ def _page_routes(queries: Queries, pages: Pages, app: FastAPI) -> APIRouter:
 
     @router.get("/sites/{site}")
     def site_page(site: str, window: str = DEFAULT_WINDOW) -> Response:
-        sites = queries.sites()
-        for found in sites:
-            if found["id"] == site:
-                return pages.site(found, sites, window)
-        raise Unknown(f"unknown site {site!r}; one of {', '.join(s['id'] for s in sites)}")
+        return pages.site(asker.site(site), queries.sites(), window)
+
+    @router.get("/sites/{site}/explain", dependencies=[Depends(_once)])
+    def explain_page(site: str, asked: Annotated[shapes.FigureQuery, Query()]) -> Response:
+        found = asker.site(site)
+        return pages.explain(found, queries.sites(), asker.explain(found, asked))
+
+    @router.get("/sites/{site}/ledger")
+    def ledger_page(site: str) -> Response:
+        return pages.ledger(asker.site(site), queries.sites())
 
     @router.get("/docs")
     def docs() -> Response:
@@ -294,7 +324,7 @@ def create_app(
     asker = _Asker(queries, clock, max_rows)
     pages = Pages(queries)
     routers: Sequence[APIRouter] = (
-        _page_routes(queries, pages, app),
+        _page_routes(queries, asker, pages, app),
         _api_routes(queries, asker),
         _ledger_routes(queries, asker),
         _health_routes(queries, ready),

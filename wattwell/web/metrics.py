@@ -20,6 +20,7 @@ from wattwell.model import KpiValue
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text exposition format that every Prometheus since 0.4 reads."""
 
+_OVERHEAD = "overhead_"
 _Labels = tuple[str, ...]
 _Key = TypeVar("_Key", bound=_Labels)
 _Family = GaugeMetricFamily | CounterMetricFamily
@@ -48,7 +49,7 @@ def _values(kpis: Iterable[KpiValue], name: str) -> dict[tuple[str, str], float]
 def _kpi_families(kpis: Sequence[KpiValue]) -> Iterable[Metric]:
     categories = {(k.site, k.window): "" if k.category is None else str(k.category) for k in kpis if k.kpi == "pue"}
     pue = {(*key, categories[key]): value for key, value in _values(kpis, "pue").items()}
-    coverage = {(k.site, k.kpi, k.window): k.coverage for k in kpis if k.window is not None}
+    rolling = [(k, (k.site, k.kpi, k.window)) for k in kpis if k.window is not None]
     yield _gauge(
         "wattwell_site_pue_ratio",
         "Power usage effectiveness over the window, total energy by IT energy at the given category.",
@@ -71,7 +72,79 @@ def _kpi_families(kpis: Sequence[KpiValue]) -> Iterable[Metric]:
         "wattwell_kpi_coverage_ratio",
         "Share of the window that every meter needed by the KPI has measured.",
         ("site", "kpi", "window"),
-        coverage,
+        {key: k.coverage for k, key in rolling},
+    )
+    yield _gauge(
+        "wattwell_kpi_estimated_ratio",
+        "Share of the window that is known and yet not measured, by interpolation over short gaps.",
+        ("site", "kpi", "window"),
+        {key: k.estimated for k, key in rolling},
+    )
+
+
+def _plant_families(kpis: Sequence[KpiValue]) -> Iterable[Metric]:
+    overhead = {
+        (site, window, name.removeprefix(_OVERHEAD)): value
+        for name in sorted({k.kpi for k in kpis if k.kpi.startswith(_OVERHEAD)})
+        for (site, window), value in _values(kpis, name).items()
+    }
+    yield _gauge(
+        "wattwell_site_overhead_ratio",
+        "Energy of the subsystem over the window by IT energy; over all subsystems they sum to PUE less 1.",
+        ("site", "window", "subsystem"),
+        overhead,
+    )
+    yield _gauge(
+        "wattwell_site_ups_efficiency_ratio",
+        "UPS output over the window by UPS input.",
+        ("site", "window"),
+        _values(kpis, "ups_efficiency"),
+    )
+    yield _gauge(
+        "wattwell_site_peak_demand_watts",
+        "Highest mean power of a grid interval in the window that was taken from the utility.",
+        ("site", "window"),
+        {key: kilowatts * 1000 for key, kilowatts in _values(kpis, "peak_demand_kw").items()},
+    )
+    litres = {(k.site, k.window): k.numerator for k in kpis if k.kpi == "wue" and k.numerator is not None}
+    yield _gauge(
+        "wattwell_site_water_litres",
+        "Water over the window, the numerator of WUE.",
+        ("site", "window"),
+        {key: litres[key] for key, value in _values(kpis, "wue").items() if key in litres and math.isfinite(value)},
+    )
+
+
+def _site_families(snapshot: Snapshot) -> Iterable[Metric]:
+    yield _gauge(
+        "wattwell_site_target",
+        "The target that the site is configured with, in the unit of the KPI.",
+        ("site", "kpi"),
+        snapshot.targets,
+    )
+    yield _gauge(
+        "wattwell_site_role_power_watts",
+        "Mean power of the last complete grid interval by role of the meters.",
+        ("site", "role"),
+        snapshot.role_power_watts,
+    )
+    yield _gauge(
+        "wattwell_outdoor_temperature_celsius",
+        "Mean of the outdoor sensor in the last complete grid interval.",
+        ("site", "meter", "role"),
+        snapshot.outdoor_celsius,
+    )
+    yield _gauge(
+        "wattwell_balance_residual_ratio",
+        "What the parent meter counted less its children over the last 24 hours, by what the parent counted.",
+        ("site", "parent"),
+        snapshot.balance_residuals,
+    )
+    yield _gauge(
+        "wattwell_balance_tolerance_ratio",
+        "What the accuracy of the parent meter and its children explains of the residual, likewise.",
+        ("site", "parent"),
+        snapshot.balance_tolerances,
     )
 
 
@@ -87,6 +160,18 @@ def _state_families(snapshot: Snapshot) -> Iterable[Metric]:
         "Device time of the last accepted reading of the meter, seconds since the epoch.",
         ("site", "meter"),
         snapshot.last_readings,
+    )
+    yield _gauge(
+        "wattwell_meter_reporting_limit_seconds",
+        "Time without a reading after which the meter counts as stale; meters in service.",
+        ("site", "meter"),
+        snapshot.reporting_limits,
+    )
+    yield _gauge(
+        "wattwell_meter_events",
+        "Meter events in the ledger by kind and state.",
+        ("site", "event", "state"),
+        {labels: float(count) for labels, count in snapshot.meter_events.items()},
     )
     yield _counter(
         "wattwell_readings_total",
@@ -140,7 +225,8 @@ class SnapshotCollector(Collector):
 
 def families(snapshot: Snapshot) -> list[Metric]:
     """Every metric family of a snapshot, in a fixed order."""
-    return [*_kpi_families(snapshot.kpis), *_state_families(snapshot), *_service_families(snapshot)]
+    figures = (*_kpi_families(snapshot.kpis), *_plant_families(snapshot.kpis))
+    return [*figures, *_site_families(snapshot), *_state_families(snapshot), *_service_families(snapshot)]
 
 
 class Exporter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
@@ -14,6 +15,14 @@ from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UsageError
 from wattwell.web import present
 from wattwell.web.jsonio import encode_for_script
+from wattwell.web.wording import Telling, clock, count, dial, number, summary
+
+_MOST = 50
+"""Gaps, events and the like that are written out for each meter; the JSON document has them all."""
+_LATEST = 100
+"""Entries of each ledger that its page shows."""
+_OPENED = 12
+"""Meters that are unfolded at once."""
 
 
 def environment() -> Environment:
@@ -26,6 +35,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["version"] = wattwell.__version__
+    made.globals |= {each.__name__: each for each in (number, count, dial, clock, summary)}
     return made
 
 
@@ -70,7 +80,39 @@ class Pages:
             window=window,
             balanced=bool(boot["balance"]),
             cards=[(figure, present.card(figure, by_name.get(figure.kpi), site["targets"])) for figure in figures],
+            why={name: urlencode(present.question(document)) for name, document in by_name.items()},
             boot=encode_for_script(boot),
+        )
+
+    def explain(self, site: Document, sites: list[Document], found: Document) -> Response:
+        """One figure taken back to its register readings; ``found`` is the document of ``Queries.explain``."""
+        figure, offered = found["figure"], [name for name, _ in present.WINDOWS]
+        return self._html(
+            "explain.html",
+            site=site,
+            several=len(sites) > 1,
+            offered=figure["window"] in offered,
+            found=found,
+            tell=Telling(found),
+            sections={meter["meter"]: f"meter-{place}" for place, meter in enumerate(found["meters"], start=1)},
+            query=urlencode({"site": site["id"], **present.question(figure)}),
+            most=_MOST,
+            opened=_OPENED,
+        )
+
+    def ledger(self, site: Document, sites: list[Document]) -> Response:
+        """A site's latest events and rejected readings, and the latest entries of the audit ledger."""
+        events, entries = self._queries.events(site["id"]), self._queries.audit(None, _LATEST)
+        return self._html(
+            "ledger.html",
+            site=site,
+            several=len(sites) > 1,
+            units={meter["id"]: meter["unit"] for meter in site["meters"]},
+            events=sorted(events, key=lambda event: str(event["at"]), reverse=True)[:_LATEST],
+            count_events=len(events),
+            rejects=self._queries.rejects(site["id"])[:_LATEST],
+            entries=entries[::-1],
+            latest=_LATEST,
         )
 
     def fleet(self, sites: list[Document], window: str = present.DEFAULT_WINDOW) -> Response:

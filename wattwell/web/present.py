@@ -218,6 +218,15 @@ def card(figure: Figure, document: Document | None, targets: Mapping[str, float]
     }
 
 
+def question(document: Document) -> dict[str, str]:
+    """What to ask ``explain`` for a figure: a calendar window by its start, for its end is that of the next one too."""
+    window = document["window"]
+    if window is None:
+        return {"kpi": document["kpi"], "from": document["start"], "to": document["end"]}
+    rolling = window == "ytd" or window[0].isdigit()
+    return {"kpi": document["kpi"], "window": window, "at": document["end" if rolling else "start"]}
+
+
 def shown_figures(documents: Sequence[Document]) -> list[Figure]:
     """The cards of a site: the usual ones, and the others that the engine answers."""
     answered = {document["kpi"] for document in documents}

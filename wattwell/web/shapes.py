@@ -155,6 +155,7 @@ class ExplanationShape(_Shape):
     unusable: list[dict[str, Any]] = Field(description="Spans that do not count, and the meters to blame")
     meters: list[dict[str, Any]] = Field(description="Dials, readings, gaps, events, corrections, factors of each")
     pruned_before: Time | None = Field(description="Raw readings before it have been dropped")
+    too_many: dict[str, int] | None = Field(description="Readings, where too many to follow, and limit")
     ledger: dict[str, Any] = Field(description="Head of the audit ledger, configuration in force, issued revision")
 
 
@@ -162,7 +163,8 @@ class AlertShape(_Shape):
     """A rule's present state at a site, or an entry of its history."""
 
     name: str
-    site: str
+    signal: str | None = Field(description="what the rule watches; null for a data alert")
+    site: str | None = Field(description="null for a rule that belongs to no site")
     state: str = Field(description="inactive, pending, firing or no_data")
     value: float | None
     since: Time | None
@@ -170,6 +172,23 @@ class AlertShape(_Shape):
     resolved_at: Time | None
     labels: dict[str, str]
     annotations: dict[str, str]
+    inhibited_by: str | None = Field(description="the open alert that keeps it from being told")
+    silenced_by: SilenceShape | None = Field(description="the silence in force")
+    acknowledged_by: dict[str, Any] | None = Field(description="at, author and reason")
+
+
+class SilenceShape(_Shape):
+    """Alerts that are not told for a while, by whose word."""
+
+    id: int = Field(description="number of its entry in the audit ledger")
+    kind: str = Field(description="silence, or maintenance where it is a whole site's")
+    state: str = Field(description="pending, active or ended")
+    matchers: dict[str, str] = Field(description="label -> value; all of them must be there")
+    since: Time = Field(alias="from")
+    until: Time
+    author: str
+    reason: str
+    expired: str | None = Field(description="who ended it early, and why")
 
 
 class EventShape(_Shape):
@@ -292,11 +311,17 @@ class KpiQuery(SiteQuery):
     to: str | None = _TO
 
 
-class ExplainQuery(SpanQuery):
-    """One KPI value."""
+class FigureQuery(_Query):
+    """One KPI value of a site that is named elsewhere."""
 
     kpi: str = Field(description="One KPI name", examples=["pue"], min_length=1)
     window: str | None = Field(None, description="As for kpi; without it the value of [from, to)", min_length=1)
     at: str | None = Field(
         None, description="A time in the calendar window, or the end of the rolling one; the latest", min_length=1
     )
+    from_: str | None = _FROM
+    to: str | None = _TO
+
+
+class ExplainQuery(FigureQuery, OneSiteQuery):
+    """One KPI value."""

@@ -32,13 +32,19 @@ function fraction(kpi, figure) {
 // What the meter tree leaves open has a table of its own.
 export const reason = (kpi) => kpi.issues.filter((issue) => issue.code !== "balance.open").map((issue) => issue.message).join(" ");
 
-export function drawCard(card, figure, kpi, targets) {
+// What to ask for a figure's explanation: a calendar window by its start, for its end is that of the next one too.
+function question({ kpi, window, start, end }) {
+  const rolling = window === "ytd" || /^\d/.test(window);
+  return new URLSearchParams({ kpi, window, at: rolling ? end : start });
+}
+
+export function drawCard(card, figure, kpi, site) {
   const set = (name, text) => {
     const field = card.querySelector(`[data-f="${name}"]`);
     if (field.textContent !== text) field.textContent = text;
   };
   const value = kpi ? kpi.value : null;
-  const [target, state] = againstTarget(value, figure, targets);
+  const [target, state] = againstTarget(value, figure, site.targets);
   card.dataset.state = state;
   const provisional = Boolean(kpi && kpi.provisional && value !== null);
   card.dataset.value = value === null ? "no" : provisional ? "provisional" : "yes";
@@ -50,6 +56,9 @@ export function drawCard(card, figure, kpi, targets) {
   set("fraction", kpi ? fraction(kpi, figure) : "");
   set("note", !kpi ? "Not computed for this site." : reason(kpi) || (value === null ? "No reason was given." : ""));
   card.querySelector('[data-f="provisional"]').hidden = !provisional;
+  const why = card.querySelector('[data-f="why"]');
+  why.hidden = !kpi;
+  if (kpi) why.setAttribute("href", `/sites/${encodeURIComponent(site.id)}/explain?${question(kpi)}`);
   const measured = kpi ? kpi.coverage * 100 : 0;
   card.querySelector(".cover-m").setAttribute("width", `${measured}%`);
   card.querySelector(".cover-e").setAttribute("x", `${measured}%`);

@@ -51,7 +51,7 @@ const waterChart = new TimeChart(byId("chart-water"), {
 function drawCards() {
   for (const card of cards) {
     const found = (answers.get(windowOf(card)) ?? []).find((kpi) => kpi.kpi === card.dataset.kpi);
-    if (answers.has(windowOf(card))) drawCard(card, figures.get(card.dataset.kpi), found, site.targets);
+    if (answers.has(windowOf(card))) drawCard(card, figures.get(card.dataset.kpi), found, site);
   }
   const documents = answers.get(overall) ?? [];
   byId("split-window").textContent = boot.windows.find(([id]) => id === overall)[1];

@@ -59,7 +59,20 @@ export function splitTable(documents) {
 
 const time = (text, zone) => (text ? stamp(Date.parse(text), zone) : "–");
 
-const figureOf = (alert, figures) => figures.get(alert.labels.kpi);
+// Only a rule on a figure has values in the figure's unit.
+const ofFigure = (alert) => alert.signal === "kpi" || alert.signal === "course" || alert.signal === null;
+const figureOf = (alert, figures) => (ofFigure(alert) ? figures.get(alert.labels.kpi) : undefined);
+const nameOf = (alert) => [alert.name, alert.labels.meter].filter(Boolean).join(" ");
+
+// Why an open alert is not told, and who has it in hand.
+function untold(alert) {
+  const { silenced_by: silence, inhibited_by: cause, acknowledged_by: known } = alert;
+  return [
+    silence ? `${silence.kind} until ${silence.until} by ${silence.author}: ${silence.reason}` : null,
+    cause ? `inhibited by ${cause}` : null,
+    known ? `acknowledged by ${known.author}: ${known.reason}` : null,
+  ].filter(Boolean).join(" · ");
+}
 
 function level(value, figure) {
   if (value === null || value === undefined) return null;
@@ -84,7 +97,11 @@ function condition(alert, figures) {
   const subject = `${figure ? figure.short : alert.labels.kpi ?? ""} ${alert.window ?? alert.labels.window ?? ""}`.trim();
   const rule = [subject, ...limits.map(([side, value]) => `${side} ${value}`)].join(" ");
   const summary = alert.annotations.summary;
-  return element("td", { "data-label": "Condition" }, rule, summary ? element("span", { class: "sub" }, summary) : null);
+  const why = untold(alert);
+  return element(
+    "td", { "data-label": "Condition" }, rule, summary ? element("span", { class: "sub" }, summary) : null,
+    why ? element("span", { class: "sub" }, why) : null,
+  );
 }
 
 const chip = (state) => element("span", { class: "chip", "data-state": state }, state.replace("_", " "));
@@ -93,7 +110,7 @@ export function alertTables(alerts, figures, zone) {
   const active = alerts.filter((alert) => alert.state !== "inactive");
   const ended = alerts.filter((alert) => alert.resolved_at !== null);
   const rows = active.map((alert) => element(
-    "tr", {}, element("th", { scope: "row" }, chip(alert.state), ` ${alert.name}`), valueCell(alert.value, alert, figures),
+    "tr", {}, element("th", { scope: "row" }, chip(alert.state), ` ${nameOf(alert)}`), valueCell(alert.value, alert, figures),
     condition(alert, figures), cell(time(alert.since, zone), "Since"),
   ));
   const made = [active.length
@@ -105,7 +122,7 @@ export function alertTables(alerts, figures, zone) {
 
 function pastTable(ended, figures, zone) {
   const rows = ended.slice(0, 50).map((alert) => element(
-    "tr", {}, element("th", { scope: "row" }, alert.name), cell(level(alert.peak ?? alert.value, figureOf(alert, figures)) ?? "–", "Worst value"),
+    "tr", {}, element("th", { scope: "row" }, nameOf(alert)), cell(level(alert.peak ?? alert.value, figureOf(alert, figures)) ?? "–", "Worst value"),
     cell(time(alert.fired_at, zone), "Fired"), cell(time(alert.resolved_at, zone), "Resolved"),
   ));
   return element("div", {}, element("h3", {}, "History"), element(

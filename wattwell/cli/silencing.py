@@ -1,0 +1,102 @@
+"""Silences, maintenance windows, acknowledgements, and what a threshold would have done, on the command line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from wattwell.app.access import reach
+from wattwell.cli.entering import check_line
+from wattwell.cli.show import emit, table
+from wattwell.config import load
+from wattwell.errors import UsageError
+
+
+def alerts(args: Namespace) -> int:
+    """``wattwell alerts``: states and history, or with ``--suggest`` what thresholds would have done."""
+    with reach(load(args.config)) as access:
+        access.refresh()
+        rows = access.ask("suggest" if args.suggest else "alerts", site=args.site)
+    if args.json:
+        emit(rows)
+    elif args.suggest:
+        table("suggest", [row | tried for row in rows for tried in row["thresholds"]])
+    else:
+        table("alerts", [row | {"meter": row["labels"].get("meter"), "told": told(row)} for row in rows])
+    return 0
+
+
+def told(row: dict[str, Any]) -> str | None:
+    """Why an open alert is not told, and who has it in hand."""
+    notes = []
+    if row["silenced_by"] is not None:
+        notes.append(f"{row['silenced_by']['kind']} {row['silenced_by']['id']}")
+    if row["inhibited_by"] is not None:
+        notes.append(f"inhibited by {row['inhibited_by']}")
+    if row["acknowledged_by"] is not None:
+        notes.append(f"acknowledged by {row['acknowledged_by']['author']}")
+    return "; ".join(notes) or None
+
+
+def silence(args: Namespace) -> int:
+    """``wattwell silence``: alerts that are not told for a while."""
+    who = _who(args)
+    matchers = dict(_matcher(text) for text in args.match)
+    if args.name is not None:
+        matchers["alertname"] = args.name
+    asked = {"site": args.site, "matchers": matchers, "start": args.start, "end": args.until, "lasts": args.lasts}
+    with reach(load(args.config)) as access:
+        found = access.ask("silence", **asked, **who)
+    if args.json:
+        emit(found)
+    else:
+        print(f"{found['kind']} {found['id']}: from {found['from']} until {found['until']}")
+    return 0
+
+
+def silences(args: Namespace) -> int:
+    """``wattwell silences``: those that are known; with ``--expire`` one of them ends now."""
+    who = _who(args) if args.expire is not None else {}
+    with reach(load(args.config)) as access:
+        rows = [access.ask("expire", number=args.expire, **who)] if who else access.ask("silences")
+    if args.json:
+        emit(rows)
+    else:
+        table("silences", [row | {"alerts": _labels(row["matchers"])} for row in rows])
+    return 0
+
+
+def ack(args: Namespace) -> int:
+    """``wattwell ack``: somebody has an alert in hand."""
+    who = _who(args)
+    with reach(load(args.config)) as access:
+        access.refresh()
+        found = access.ask("acknowledge", site=args.site, name=args.name, meter=args.meter or "", **who)
+    if args.json:
+        emit(found)
+    else:
+        print(f"{found['name']} of {found['fired_at']} is acknowledged by {found['author']}")
+    return 0
+
+
+def _who(args: Namespace) -> dict[str, str]:
+    """Author and reason, without which nothing is entered."""
+    given = {}
+    for name in ("author", "reason"):
+        text = getattr(args, name)
+        if text is None:
+            raise UsageError(f"the audit ledger keeps who and why: write --{name}")
+        check_line(text, f"--{name}")
+        given[name] = text
+    return given
+
+
+def _matcher(text: str) -> tuple[str, str]:
+    label, equals, value = text.partition("=")
+    if not (label and equals and value):
+        raise UsageError(f"--match {text!r} is not understood: write LABEL=VALUE, such as meter=ups-a")
+    return label, value
+
+
+def _labels(matchers: dict[str, str]) -> str:
+    return " ".join(f"{label}={value}" for label, value in matchers.items())

@@ -1,0 +1,187 @@
+"""What alert rules look at: samples of every signal of a site, at grid edges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from alerts.inhibition import Basis
+from alerts.machine import Context, Key, Sample, sample_of
+from analytics.course import Part, year_end
+from analytics.evaluate import Window
+from wattwell.config.settings import Config
+from wattwell.engine.book import KpiBook
+from wattwell.engine.exported import silence
+from wattwell.engine.power import POWERS, power_columns
+from wattwell.engine.spans import ROLLING
+from wattwell.intervals import DAY, SECOND, Interval, ceil_to, day_start, floor_to, local_date
+from wattwell.model import ANY_METER, KpiValue, Meter
+
+_MONTHS_BACK = 24
+"""Months before this one that the course of a year is judged by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What one step of a site goes by."""
+
+    first: int
+    """Start of the site's first interval."""
+    last_edge: int
+    """The last edge of the step: the only one at which the last reading of a meter was known to be the last."""
+    last_readings: Mapping[str, int] | None
+    """By meter; None where history is filled in, and how long a meter was silent is not known."""
+    lags: Mapping[Key, int]
+    """How far each figure looks back, since its meters report less often than others."""
+
+
+class Signals:
+    """Samples for alert rules, from interval values."""
+
+    def __init__(self, config: Config, book: KpiBook) -> None:
+        self._config = config
+        self._book = book
+        self._grid = config.grid
+
+    def basis(self, site: str, keys: Collection[Key]) -> Basis:
+        """The meters that the figures behind these keys are made of."""
+        found = {("kpi", of): self._book.needs(site, of) for signal, of, _ in keys if signal in _OF_KPIS}
+        found |= {("power", of): POWERS[of] for signal, of, _ in keys if signal == "power"}
+        return {source: self._book.meters(site, names) for source, names in found.items()}
+
+    def lags(self, site: str, keys: Collection[Key], now: int) -> tuple[int, dict[Key, int]]:
+        """The shortest of the figures' periods, and how far each figure looks back beyond it."""
+        periods = {key: self._period(site, key, now) for key in keys if key[0] != "stale"}
+        fastest = min(periods.values(), default=0)
+        return fastest, {key: ceil_to(period - fastest, self._grid) for key, period in periods.items()}
+
+    def _period(self, site: str, key: Key, now: int) -> int:
+        signal, of, _ = key
+        if signal == "balance":
+            return self._book.balance_period(site, now)
+        return self._book.period(site, POWERS[of] if signal == "power" else self._book.needs(site, of), now)
+
+    def at(self, site: str, edge: int, keys: Collection[Key], known: Known) -> tuple[dict[Key, Sample], set[Key]]:
+        """The samples of an edge, and the keys of which nothing is known that could be judged."""
+        samples: dict[Key, Sample] = {}
+        held: set[Key] = set()
+        values: dict[tuple[str, str, int], KpiValue] = {}
+        for key in keys:
+            signal, of, window = key
+            end = edge - known.lags.get(key, 0)
+            if signal == "stale":
+                for one, sample in self._stale(site, of, edge, known):
+                    samples[one] = sample or Sample(edge, None)
+                    held.update(() if sample else (one,))
+                continue
+            if signal == "course":
+                if edge % DAY:
+                    held.add(key)
+                else:
+                    samples[key] = replace(self._course(site, of, end, window), at=edge)
+                continue
+            early = end - ROLLING.get(window, self._grid) < known.first
+            if signal == "balance":
+                found = {} if early else self._balances(site, of, window, end)
+                samples |= {one: replace(sample, at=edge) for one, sample in found.items()}
+                continue
+            if signal == "power":
+                samples[key] = replace(self._power(site, of, end - ROLLING.get(window, self._grid), end), at=edge)
+            else:
+                if (of, window, end) not in values:
+                    values[of, window, end] = self._value(site, of, window, end)
+                value = values[of, window, end]
+                sample = sample_of(value) if signal == "kpi" else self._coverage(value)
+                samples[key] = replace(sample, at=edge)
+            if early and (signal != "kpi" or samples[key].value is None):
+                held.add(key)
+        return samples, held
+
+    def _value(self, site: str, kpi: str, window: str, end: int) -> KpiValue:
+        return self._book.value(site, kpi, Window(name=window, interval=Interval(end - ROLLING[window], end)))
+
+    def _coverage(self, value: KpiValue) -> Sample:
+        """The measured share; none of a figure for which the site has no meters."""
+        lacks = self._book.lacks(value.site, value.kpi)
+        context = Context(label=value.label, category=value.category)
+        return Sample(value.interval.end, None if lacks else value.coverage, context=context)
+
+    def _power(self, site: str, subsystem: str, start: int, end: int) -> Sample:
+        column = power_columns(self._book.quantities(site, start, end), self._grid)[subsystem]
+        usable = float(np.isfinite(column).mean()) if len(column) else 0.0
+        enough = usable >= self._config.provisional and usable > 0
+        context = Context(unit="kW", coverage=usable)
+        return Sample(end, float(np.nanmean(column)) if enough else None, usable < self._config.full, context)
+
+    def _balances(self, site: str, meter: str, window: str, end: int) -> dict[Key, Sample]:
+        """One sample for each parent, or for the one that is named."""
+        span = Window(name=window, interval=Interval(end - ROLLING[window], end))
+        return {
+            ("balance", found.parent, window): Sample(
+                end, found.excess, found.provisional, Context(coverage=found.coverage)
+            )
+            for found in self._book.closures(site, span)
+            if meter in (ANY_METER, found.parent)
+        }
+
+    def _stale(self, site: str, of: str, edge: int, known: Known) -> Iterator[tuple[Key, Sample | None]]:
+        """Each meter's silence; None where it is not known. A meter that has never reported has not gone silent."""
+        for meter in self._config.sites[site].meters.values():
+            if meter.virtual or of not in (ANY_METER, meter.id):
+                continue
+            if not meter.in_service.start <= edge < meter.in_service.end:
+                continue
+            key = ("stale", meter.id, "")
+            if known.last_readings is None:
+                yield key, None
+            elif (last := known.last_readings.get(meter.id)) is not None:
+                behind = last > edge and edge < known.last_edge
+                yield key, None if behind else self._silence(meter, edge, last)
+
+    def _silence(self, meter: Meter, edge: int, last: int) -> Sample:
+        """Seconds since the last reading; 0 while the meter is as late as its own settings allow."""
+        late = edge - last > silence(meter)
+        return Sample(edge, (edge - last) / SECOND if late else 0.0)
+
+    def _course(self, site: str, kpi: str, end: int, side: str) -> Sample:
+        """The end of the year's expected interval that is kinder: ``low`` or ``high``."""
+        zone = self._config.sites[site].zone
+        today = local_date(end - 1, zone)
+        this = today.year * 12 + today.month - 1
+        so_far = self._span(site, kpi, "year", self._month(this - today.month + 1, zone), end)
+        opened, closes = self._month(this, zone), self._month(this + 1, zone)
+        left = [(this, (closes - end) / (closes - opened))] if end < closes else []
+        left += [(number, 1.0) for number in range(this + 1, (today.year + 1) * 12)]
+        past = {
+            number: part
+            for number in range(this - _MONTHS_BACK, this)
+            if (part := self._part(self._span(site, kpi, "month", *self._month_of(number, zone)))) is not None
+        }
+        done = self._part(so_far)
+        found = None if done is None else year_end(done, left, past)
+        context = Context(label=so_far.label, unit=so_far.unit, category=so_far.category, between=found)
+        value = None if found is None else found[0 if side == "low" else 1]
+        return Sample(end, value, so_far.provisional, context)
+
+    def _span(self, site: str, kpi: str, name: str, start: int, end: int) -> KpiValue:
+        return self._book.value(site, kpi, Window(name=name, interval=Interval(start, end)))
+
+    def _part(self, value: KpiValue) -> Part | None:
+        """A span's part of a year; None for one whose value does not stand."""
+        if value.value is None or value.denominator is None or value.usable < self._config.full:
+            return None
+        return Part(value.value, value.denominator / value.usable)
+
+    def _month_of(self, number: int, zone: str) -> tuple[int, int]:
+        return self._month(number, zone), self._month(number + 1, zone)
+
+    def _month(self, number: int, zone: str) -> int:
+        """The grid edge at a month's local start."""
+        first = date(number // 12, number % 12 + 1, 1)
+        return floor_to(day_start(first, zone), self._grid)
+
+
+_OF_KPIS = ("kpi", "coverage", "course")
