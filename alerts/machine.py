@@ -115,10 +115,11 @@ def sample_of(kpi: KpiValue) -> Sample:
     """A KPI value as a rule sees it: placed at the end of its window."""
     value = kpi.value if kpi.value is not None and math.isfinite(kpi.value) else None
     context = Context(label=kpi.label, unit=kpi.unit, coverage=kpi.coverage, category=kpi.category)
-    return Sample(kpi.interval.end, value, kpi.provisional, context, _withheld(kpi))
+    return Sample(kpi.interval.end, value, kpi.provisional, context, withheld_of(kpi))
 
 
-def _withheld(kpi: KpiValue) -> float | None:
+def withheld_of(kpi: KpiValue) -> float | None:
+    """What a KPI value would be that is withheld only because its data contradict each other."""
     codes = {issue.code for issue in kpi.issues}
     if kpi.value is not None or CONTRADICTION not in codes or any(code.startswith("coverage.") for code in codes):
         return None

@@ -42,13 +42,15 @@ def batch_key(batch: Sequence[Notification]) -> str:
 def webhook_document(batch: Sequence[Notification], page: str = "") -> dict[str, Any]:
     """A batch as the document of Alertmanager's webhook, version 4; ``firing`` when any alert in it is."""
     firing = any(each.status is Status.FIRING for each in batch)
+    sites = {each.site for each in batch}
+    group = {"site": next(iter(sites))} if len(sites) == 1 and "" not in sites else {}
     return {
         "version": "4",
-        "groupKey": "wattwell",
+        "groupKey": ":".join(["wattwell", *group.values()]),
         "truncatedAlerts": 0,
         "status": (Status.FIRING if firing else Status.RESOLVED).value,
         "receiver": "wattwell",
-        "groupLabels": {},
+        "groupLabels": group,
         "commonLabels": _common([each.labels for each in batch]),
         "commonAnnotations": _common([each.annotations for each in batch]),
         "externalURL": page,

@@ -59,7 +59,7 @@ class Jump(Dials):
 def rules_of(dials: Jump, minutes: int) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """A rule for each minute after the jump, with a threshold half way up; and the edge where each is passed first."""
     rules, passed = [], {}
-    first = int(-(-dials.jump // MINUTE) * MINUTE)
+    first = int(dials.jump // MINUTE + 1) * MINUTE
     for index in range(minutes):
         edge = first + index * MINUTE
         threshold = (dials.pue(edge - MINUTE) + dials.pue(edge)) / 2

@@ -2,8 +2,8 @@
 
 A network thread keeps the connection, re-subscribes on every connect and puts messages into a bounded buffer. An
 ingest thread takes whatever is there, commits it durably as one batch and only then acknowledges, in order of
-arrival; after a few messages it rests a moment, so that the next ones share a commit. A crash at any point leaves messages unacknowledged, and the broker sends them again: at least once, into a
-store whose writes are idempotent.
+arrival; after a few messages it rests a moment, so that the next ones share a commit. A crash at any point leaves
+messages unacknowledged, and the broker sends them again: at least once, into a store whose writes are idempotent.
 """
 
 from __future__ import annotations

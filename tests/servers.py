@@ -102,6 +102,17 @@ def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
         broker.stop()
 
 
+def certificates(folder: Path) -> tuple[Path, Path]:
+    """A certificate of its own making for 127.0.0.1, and its key."""
+    openssl = program("openssl")
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    key.chmod(0o644)
+    return certificate, key
+
+
 @dataclass
 class VictoriaMetrics:
     """A victoria-metrics server of one test, whose data outlive it."""

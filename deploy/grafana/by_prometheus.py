@@ -19,6 +19,7 @@ from panels import (
     RATIO,
     SHARE,
     SOME,
+    SOME_OR_NONE,
     TO_SITE,
     WINDOW,
     against_target,
@@ -71,7 +72,7 @@ def fleet() -> Json:
         (4, stat("Sites", "Sites that Wattwell computes figures for.", sites, field("none", decimals=0))),
         (5, stat("Power", f"All sites. {LAST}", now(f"sum({power('total', SOME)})"), field("watt"))),
         (5, stat("IT power", f"All sites. {LAST}", now(f"sum({power('it', SOME)})"), field("watt"))),
-        (5, alerts_firing(SOME)),
+        (5, alerts_firing(SOME_OR_NONE)),
         (5, meters_silent()),
     ]
     return board(
@@ -83,7 +84,7 @@ def fleet() -> Json:
             (4, heads),
             (9, [(24, _site_table())]),
             (9, [(12, _pue_by_site()), (12, _power_by_site())]),
-            (8, [(24, alert_table(SOME))]),
+            (8, [(24, alert_table(SOME_OR_NONE))]),
         ],
         marks=annotations(SOME),
         links=[page_link("Wattwell's page", "${page}/")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from panels import NONE_IS_GOOD, PERCENT, SOME, TO_SITE, WINDOW, coverage_cells, meters_silent
+from panels import NONE_IS_GOOD, PERCENT, SOME, SOME_OR_NONE, TO_SITE, WINDOW, coverage_cells, meters_silent
 from parts import (
     Json,
     annotations,
@@ -21,8 +21,7 @@ from parts import (
     window_variable,
 )
 
-REJECTED = 'wattwell_readings_rejected_total{site=~"$site|"}'
-"""With those of which no site is known."""
+REJECTED = f"wattwell_readings_rejected_total{{{SOME_OR_NONE}}}"
 _RATE = field("suffix:readings/s", min=0)
 
 

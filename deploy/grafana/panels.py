@@ -22,6 +22,8 @@ ONE = 'site="$site"'
 """The site of a board on one site."""
 SOME = 'site=~"$site"'
 """The sites of a board on several."""
+SOME_OR_NONE = 'site=~"$site|"'
+"""With what belongs to no site: alerts on the spool, rejects of which no site is known."""
 WINDOW = 'window="$window"'
 LAST = "Mean of the last complete interval."
 GOOD = ((None, "red"), (0.5, "orange"), (0.9, "green"))
@@ -74,9 +76,9 @@ def alerts_firing(selector: str) -> Json:
 
 def alert_table(selector: str) -> Json:
     """Alert rules that are not at rest, each with links to its site."""
-    asked = [row_of(f'max by (site, name, state) (wattwell_alerts{{{selector}, state!="inactive"}} == 1)')]
-    names = {"site": "Site", "name": "Alert", "state": "State", "Value": "Rules"}
-    what = "Rules that are pending, firing or without data. No row: all rules are at rest."
+    asked = [row_of(f'max by (site, name, state) (wattwell_alerts{{{selector}, state!="inactive"}} > 0)')]
+    names = {"site": "Site", "name": "Alert", "state": "State", "Value": "Alerts"}
+    what = "Rules that are pending, firing or without data, and on how many meters. No row: all are at rest."
     return table("Alerts", what, asked, names, [override("Site", TO_SITE)])
 
 

@@ -33,6 +33,7 @@ METRICS = {
     "wattwell_site_ups_efficiency_ratio": ("site", "window"),
     "wattwell_site_peak_demand_watts": ("site", "window"),
     "wattwell_site_water_litres": ("site", "window"),
+    "wattwell_kpi_withheld": ("site", "kpi", "window"),
     "wattwell_site_target": ("site", "kpi"),
     "wattwell_site_role_power_watts": ("site", "role"),
     "wattwell_outdoor_temperature_celsius": ("site", "meter", "role"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,14 @@ import pytest
 
 from alerts.alertmanager import Alertmanager as Told
 from alerts.machine import Status
+from alerts.notify import notifier_id
 from alerts.opening import open_notifier
+from alerts.outbox import DOCUMENT, Delivery, Outbox, enqueue, retarget, settle, write
 from tests.running import RULE, Site, two_meters
-from tests.servers import Alertmanager, alertmanager, program, wait_until
+from tests.servers import Alertmanager, alertmanager, free_port, program, wait_until
 from tests.telling import Receiver, note, receiver
+from wattwell.app.service import running
+from wattwell.config.settings import HttpSettings, Notifier
 from wattwell.intervals import MINUTE, SECOND, iso
 from wattwell.store.database import machine_clock as clock
 from wattwell.store.duckdb import DuckdbStore
@@ -190,3 +196,27 @@ def test_what_it_refuses_is_named_and_what_is_sound_goes_through(manager: Alertm
     assert getattr(caught.value, "refused", False)
     assert manager.names() == [("a", "Sound")]
     told_by(manager).send([note("Sound", clock(), Status.RESOLVED)])
+
+
+def test_the_service_tells_each_on_its_own(tmp_path: Path, manager: Alertmanager) -> None:
+    let_go = threading.Event()
+    with receiver(lambda _: hang(let_go)) as hanging:
+        urls = [hanging.url(), manager.url.replace("http", "alertmanager")]
+        http = HttpSettings(host="127.0.0.1", port=free_port(), token_file=None)
+        config = replace(two_meters(tmp_path), http=http, notify=tuple(Notifier(url=url) for url in urls))
+        waiting = enqueue(retarget(Outbox(), [notifier_id(url) for url in urls])[0], [note("One", clock())])
+        # The second one is due when the first one hangs already.
+        failed = Delivery(notifier=notifier_id(urls[1]), batch=(), error="away")
+        waiting = settle(waiting, [failed], clock() - 3 * SECOND)
+        with closing(DuckdbStore.open(tmp_path / "wattwell.duckdb", clock)) as store:
+            store.save_states({DOCUMENT: write(waiting)})
+        with running(config, ("alerts", "web")):
+            wait_until(lambda: hanging.seen, "the one that hangs is told")
+            wait_until(lambda: manager.names() == [("a", "One")], "the other one is told", 5)
+            assert hanging.taken == []
+            let_go.set()
+
+
+def hang(let_go: threading.Event) -> None:
+    """Answers nothing before it is let go."""
+    let_go.wait(20)

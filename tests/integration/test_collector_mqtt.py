@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from collector.ingest import UNMAPPED_STATE, Ingestor
 from collector.mqtt import MqttCollector
 from tests.collecting import MemoryStore, config, meter, mqtt_settings, site
-from tests.servers import Mosquitto, free_port, mosquitto, program, wait_until
+from tests.servers import Mosquitto, certificates, free_port, mosquitto, program, wait_until
 from wattwell.config.settings import MqttSettings, Tls
 from wattwell.intervals import iso
 from wattwell.model import Source
@@ -293,16 +293,6 @@ def test_a_client_that_takes_our_name_is_told_apart(broker: Mosquitto, caplog: p
         assert "another client uses the name wattwell-test; give each its own mqtt.client_id." in caplog.messages[0]
         other.loop_stop()
         wait_until(lambda: collector.status.connected, "the collector is back")
-
-
-def certificates(folder: Path) -> tuple[Path, Path]:
-    openssl = program("openssl")
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    key.chmod(0o644)
-    return certificate, key
 
 
 def test_tls_is_verified(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.servers import VictoriaMetrics as Process
-from tests.servers import victoria_metrics, wait_until
+from tests.servers import certificates, victoria_metrics, wait_until
 from tests.support import readings_of
 from wattwell.app.forward import Forwarder
 from wattwell.config.settings import RemoteSettings
@@ -203,3 +203,17 @@ def test_what_is_no_victoriametrics_is_told_by_name(tmp_path: Path, broker: obje
         elsewhere.identity()
     assert "secret-token" not in str(told.value)
     elsewhere.close()
+
+
+def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = certificates(tmp_path)
+    with victoria_metrics(tmp_path / "remote", "-tls", f"-tlsCertFile={certificate}", f"-tlsKeyFile={key}") as process:
+        settings = RemoteSettings(url=process.url.replace("http:", "https:"))
+        stranger = VictoriaMetrics.open(settings, {})
+        with pytest.raises(RemoteStoreError, match=r"certificate of .* is not trusted .*SSL_CERT_FILE"):
+            stranger.server()
+        stranger.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        friend = VictoriaMetrics.open(settings, {})
+        assert friend.server().flags["tls"] == "true"
+        friend.close()

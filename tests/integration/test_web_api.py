@@ -332,9 +332,9 @@ def test_home_is_the_site_where_there_is_one_else_the_fleet(world: World, fleet:
 
 def test_the_openapi_document_and_its_page_list_every_question(world: World) -> None:
     schema = world.client.get("/openapi.json").json()
-    names = ["sites", "kpi", "balance", "series", "power", "alerts", "events", "rejects", "unmapped", "problems"]
+    names = ["sites", "kpi", "balance", "series", "power", "alerts", "silences", "events", "rejects", "unmapped"]
     health = {"/healthz", "/readyz", "/metrics"}
-    assert set(schema["paths"]) == {f"/api/v1/{name}" for name in [*names, "explain"]} | health
+    assert set(schema["paths"]) == {f"/api/v1/{name}" for name in [*names, "problems", "explain"]} | health
     page = world.client.get("/docs").text
     for path, operations in schema["paths"].items():
         assert f"GET {path}" in page

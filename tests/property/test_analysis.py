@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support import T0, a_meter, readings_of
 from wattwell.engine.analyse import analyse
-from wattwell.intervals import DAY, MINUTE
+from wattwell.intervals import DAY, HOUR, MINUTE
 from wattwell.model import Accumulation, Meter
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.units import QuantityKind
@@ -100,6 +100,15 @@ def test_a_long_history_is_resumed_and_met_not_refolded(tmp_path: Path) -> None:
     )
     store.close()
     whole.close()
+
+
+def test_what_changes_together_is_told_once(tmp_path: Path) -> None:
+    meters = {("s", name): replace(METERS["register"], id=name) for name in ("a", "b", "c")}
+    store = DuckdbStore.open(tmp_path / "a.duckdb")
+    store.commit(readings_of([(key, T0 + i * MINUTE, float(i)) for key in meters for i in range(60)]), [])
+    (changed,) = analyse(store, meters, GRID)
+    assert changed.start <= T0 < T0 + HOUR <= changed.end
+    store.close()
 
 
 def test_sparse_readings_are_folded_once(tmp_path: Path) -> None:

@@ -64,11 +64,11 @@ def test_the_document_is_that_of_an_alertmanager() -> None:
     assert headers["Idempotency-Key"]
     assert body == {
         "version": "4",
-        "groupKey": "wattwell",
+        "groupKey": "wattwell:a",
         "truncatedAlerts": 0,
         "status": "firing",
         "receiver": "wattwell",
-        "groupLabels": {},
+        "groupLabels": {"site": "a"},
         "commonLabels": {"alertname": "PueHigh", "site": "a"},
         "commonAnnotations": {"summary": "number 0 at 20 °C"},
         "externalURL": "",

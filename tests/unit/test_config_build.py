@@ -209,3 +209,15 @@ def test_a_remote_store_has_a_spool_before_it(tmp_path: Path) -> None:
     assert far.remote == RemoteSettings(url="https://tsdb.example:443/vm", token_file=tmp_path / "token")
     assert store(url="victoriametrics://[::1]:9000").remote == RemoteSettings(url="http://[::1]:9000")
     assert store(url="duckdb:x.duckdb").remote is None
+
+
+def test_a_token_that_travels_in_the_clear_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t")
+
+    def notes(url: str) -> str:
+        site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": [AIR]}
+        return "\n".join(parse({"store": {"url": url, "token_file": "token"}, "sites": [site]}, tmp_path).notes)
+
+    assert "token goes to tsdb unencrypted; write the URL with victoriametricss://" in notes("victoriametrics://tsdb")
+    for url in ("victoriametricss://tsdb", "victoriametrics://127.0.0.1", "victoriametrics://localhost:8428"):
+        assert "token" not in notes(url)

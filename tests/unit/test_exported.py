@@ -60,6 +60,8 @@ def test_roles_add_up_and_sensors_show(engine: Engine) -> None:
         ("s", "it_ups"): pytest.approx(100_000),
         ("s", "pump"): pytest.approx(30_000),
     }
+    assert snapshot.power_watts["s", "total"] == pytest.approx(150_000)
+    assert snapshot.power_watts["s", "cooling"] == pytest.approx(30_000)
     assert snapshot.outdoor_celsius == {("s", "roof", "outdoor_dry_bulb"): pytest.approx(21.5)}
     assert snapshot.targets == {("s", "pue"): 1.4, ("s", "ref"): 0.3}
     assert snapshot.meter_events == {("s", event, "booked"): 0 for event in EVENTS}
@@ -88,3 +90,13 @@ def test_limits_are_those_of_the_meters_in_service(engine: Engine) -> None:
 def test_nothing_is_known_of_an_empty_store(engine: Engine) -> None:
     snapshot = engine.snapshot()
     assert (snapshot.role_power_watts, snapshot.outdoor_celsius, snapshot.balance_residuals) == ({}, {}, {})
+
+
+def test_a_site_without_any_figure(tmp_path: Path) -> None:
+    spare = {"id": "spare", "role": "hall_air", "quantity": "temperature", "accumulation": "instantaneous"}
+    site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": [spare]}
+    store = DuckdbStore.open(tmp_path / "wattwell.duckdb")
+    snapshot = Engine(parse({"sites": [site], "alerts": []}, tmp_path), (), store, lambda: T0).snapshot()
+    store.close()
+    assert (snapshot.power_watts, snapshot.role_power_watts) == ({}, {})
+    assert [value for value in snapshot.kpis if value.value is not None] == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from wattwell.engine.audit import configuration, version_of
 from wattwell.engine.engine import Engine
 from wattwell.errors import StoreError
 from wattwell.intervals import DAY, HOUR, MINUTE, iso
-from wattwell.ledger import canonical, first_break
+from wattwell.ledger import Entry, canonical, first_break
 from wattwell.model import KpiValue
+from wattwell.store.audit import Item
 from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.protocol import DirtySet
 
 REGISTER = {"quantity": "energy", "accumulation": "register", "max_rate": 6000, "period": "1h", "max_gap": "2h"}
 METERS = [{"id": "grid", "role": "utility_import", **REGISTER}, {"id": "it", "role": "it_ups", **REGISTER}]
@@ -70,6 +73,11 @@ def revised(store: DuckdbStore) -> list[tuple[int, int, str]]:
     ]
 
 
+def full(items: object) -> None:
+    """In place of ``append_audit``."""
+    raise StoreError("the disk is full")
+
+
 def test_only_the_figures_concerned_are_computed_again(store: DuckdbStore, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, MINUTE)
     engine = engine_of(store)
@@ -102,11 +110,8 @@ def test_a_crash_between_the_change_and_the_revision_is_made_up_for(
     issue(engine)
     late(store, 48, 100.0 * 48 + 1)
 
-    def fail(items: object) -> None:
-        raise StoreError("the disk is full")
-
     with monkeypatch.context() as patched:
-        patched.setattr(store, "append_audit", fail)
+        patched.setattr(store, "append_audit", full)
         with pytest.raises(StoreError, match="disk is full"):
             engine.refresh()
     assert not store.dirty().meters, "the interval values are safe by then"
@@ -116,6 +121,53 @@ def test_a_crash_between_the_change_and_the_revision_is_made_up_for(
     assert [(day, revision) for day, revision, _ in revised(store)] == [(1, 2), (2, 2)]
     again.refresh()
     assert len(revised(store)) == 2
+
+
+def test_a_crash_after_readings_that_came_while_it_was_noted_is_made_up_for(
+    store: DuckdbStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(store)
+    engine.refresh()
+    issue(engine)
+    dirty, came = store.dirty, False
+
+    def dirty_and_then_more() -> DirtySet:
+        nonlocal came
+        found = dirty()
+        if not came:
+            came = True
+            late(store, 48, 100.0 * 48 + 1)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "dirty", dirty_and_then_more)
+        patched.setattr(store, "append_audit", full)
+        with contextlib.suppress(StoreError):  # it may follow them already, or leave them to the next time
+            engine.refresh()
+    engine_of(store).refresh()
+    assert [(day, revision) for day, revision, _ in revised(store)] == [(1, 2), (2, 2)]
+
+
+def test_a_crash_after_another_configuration_is_made_up_for_with_its_reason(
+    store: DuckdbStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(store)
+    engine.refresh()
+    issue(engine)
+    append = store.append_audit
+
+    def fail_at_figures(items: Sequence[Item]) -> Sequence[Entry]:
+        if items[0][0] == "figure":
+            full(items)
+        return append(items)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "append_audit", fail_at_figures)
+        with pytest.raises(StoreError, match="disk is full"):
+            engine_of(store, pue_category=2).refresh()
+    assert len(store.audit("configuration")) == 2
+    engine_of(store, pue_category=2).refresh()
+    assert revised(store) == [(day, 2, "configuration changed") for day in range(DAYS)]
 
 
 def test_a_figure_that_loses_its_value_is_revised_to_none(store: DuckdbStore) -> None:

@@ -121,6 +121,7 @@ def test_embedded_documents_cannot_close_their_element() -> None:
         ("2026-01-01T00:00:00Z", "2026-01-01T02:45:00Z", False),
         ("2026-01-01", "2026-01-02", False),
         ("2026-01", None, False),
+        ("1999", "2100", False),
         (None, "2026-01-02", True),
         ("rubbish", None, True),
         ("2026-02-30", None, True),

@@ -58,6 +58,9 @@ class Access(Protocol):
     def spool(self, start: int, end: int) -> Document | None:
         """What waits for the remote store, and what it must hold of ``[start, end)``; None for an embedded store."""
 
+    def back_up(self, target: Path) -> int:
+        """Copies the store's file, or that of the spool, to a new file; returns its bytes."""
+
 
 class LocalAccess:
     """Through the store's file."""
@@ -68,6 +71,7 @@ class LocalAccess:
         self._now = now
         self.commit = engine.store.commit
         self.correct = engine.correct
+        self.back_up = engine.store.back_up
 
     def ask(self, question: str, **args: Any) -> Any:
         """See :class:`Access`."""
@@ -120,6 +124,10 @@ class RemoteAccess:
         found: Document | None = self._client.call("spool", {"start": start, "end": end})
         return found
 
+    def back_up(self, target: Path) -> int:
+        """See :class:`Access`; the service writes the file, as the user that it runs as."""
+        return int(self._client.call("back_up", {"target": str(target)}))
+
 
 def spool_document(forwarder: Forwarder | None, start: int, end: int) -> Document | None:
     """waiting, since, error; due: [site, meter, revision, count] of what the remote store must hold."""
@@ -166,8 +174,12 @@ def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
     def spool(args: dict[str, Any], _body: bytes) -> object:
         return entering.spool(**args)
 
+    def back_up(args: dict[str, Any], _body: bytes) -> object:
+        return engine.store.back_up(Path(args["target"]))
+
     asked = {name: question(name) for name in QUESTIONS}
-    return asked | {"commit": commit, "correct": correct, "refresh": refresh, "ping": ping, "spool": spool}
+    told = {"commit": commit, "correct": correct, "refresh": refresh, "ping": ping, "spool": spool, "back_up": back_up}
+    return asked | told
 
 
 def store_path(config: Config) -> Path:

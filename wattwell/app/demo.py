@@ -30,7 +30,7 @@ from wattwell.errors import UsageError, WattwellError
 from wattwell.intervals import DAY, HOUR, MINUTE, floor_to, iso
 from wattwell.web.server import bind_tcp
 
-_SPEED = 60
+SPEED = 60
 _PATIENCE = 2.0
 """Seconds that the simulated site may take to leave its broker."""
 _HISTORY = 14 * DAY
@@ -38,7 +38,7 @@ _LEAD = 2 * HOUR
 """How long ago the live part begins."""
 _HEALTHY = 25 * MINUTE
 """Simulated time until the fault begins: 25 seconds."""
-_RULE = {
+RULE = {
     "name": "PueHigh",
     "kpi": "pue",
     "window": "1h",
@@ -70,7 +70,7 @@ class DemoClock:
         return min(self._begin + round(passed * self.speed * 1e6), max(clock(), self._begin))
 
 
-def demo(seconds: float | None, port: int, speed: int = _SPEED) -> int:
+def demo(seconds: float | None, port: int, speed: int = SPEED) -> int:
     """Runs until Ctrl-C, SIGTERM or so many seconds after the site went live; returns the exit code.
 
     ``port`` is the page's, on loopback; where it is taken, or 0, a free one serves. ``speed`` is simulated seconds by
@@ -118,7 +118,7 @@ def _config(simulator: Simulator, folder: Path, broker: int, port: int) -> Confi
     document["grid"] = "5m"
     document["mqtt"] |= {"url": f"mqtt://127.0.0.1:{broker}", "version": "3.1.1"}
     document["http"] = {"listen": f"127.0.0.1:{port}"}
-    document["alerts"] = [_RULE]
+    document["alerts"] = [RULE]
     return parse(document, folder)
 
 

@@ -86,6 +86,9 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     _auditing(commands)
     unmapped = _configured(commands, "unmapped", "topics seen but bound to no meter, and the meters that they could be")
     unmapped.add_argument("--json", action="store_true", help="print one JSON document")
+    backup = _configured(commands, "backup", "copy the store to a new file, also while the service runs")
+    backup.add_argument("file", metavar="FILE", help="the copy; the service writes it, where it runs")
+    _configured(commands, "rules", "the alert rules as a Prometheus rule file")
     devices = commands.add_parser("devices", help="devices that are known, for a meter's source")
     devices.add_argument("--json", action="store_true", help="print one JSON document")
 

@@ -15,14 +15,13 @@ from typing import Any
 
 from collector.simulate.run import Edge, simulate
 from wattwell.app.access import reach, rules_of
-from wattwell.app.demo import demo
 from wattwell.app.doctor import examine
-from wattwell.app.service import ROLES, roles_of, running
 from wattwell.cli.arguments import parser
 from wattwell.cli.audit import audit
 from wattwell.cli.devices import devices, proposals
 from wattwell.cli.entering import check_line, enter_files, without_jump
 from wattwell.cli.explain import explain
+from wattwell.cli.rules import rules
 from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import ack, alerts, silence, silences
 from wattwell.config import Config, load
@@ -67,10 +66,14 @@ def _print(args: Namespace, kind: str, rows: Any) -> None:
 
 
 def _demo(args: Namespace) -> int:
+    from wattwell.app.demo import demo  # noqa: PLC0415 - a broker and a web server: no other command waits for them
+
     return demo(args.seconds, args.port)
 
 
 def _run(args: Namespace) -> int:
+    from wattwell.app.service import ROLES, roles_of, running  # noqa: PLC0415 - as for the demo
+
     config = load(args.config)
     roles = roles_of(args.role)
     if "collector" in roles and config.mqtt is None:
@@ -231,6 +234,14 @@ def _unmapped(args: Namespace) -> int:
     return 0
 
 
+def _backup(args: Namespace) -> int:
+    target = Path(args.file).absolute()
+    with reach(load(args.config)) as access:
+        size = access.back_up(target)
+    print(f"{target}: {size / 1e6:.1f} MB; `wattwell audit verify` on a configuration that names it as store checks it")
+    return 0
+
+
 _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "demo": _demo,
     "run": _run,
@@ -252,4 +263,6 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "audit": audit,
     "unmapped": _unmapped,
     "devices": devices,
+    "rules": rules,
+    "backup": _backup,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from wattwell.config.connect import read_http, read_mqtt, read_store
+from wattwell.config.connect import is_loopback, read_http, read_mqtt, read_store
 from wattwell.config.document import compose
 from wattwell.config.files import unreadable
 from wattwell.config.notifiers import read_notifiers
@@ -14,7 +15,7 @@ from wattwell.config.places import Faults, Place
 from wattwell.config.reading import read
 from wattwell.config.rules import read_rules
 from wattwell.config.schema import RawConfig, RawCoverage
-from wattwell.config.settings import Config, MqttSettings
+from wattwell.config.settings import Config, MqttSettings, RemoteSettings
 from wattwell.config.sites import Draft, Surroundings, build_site, read_sites
 from wattwell.config.topics import check_sources, subscriptions, unheard
 from wattwell.errors import ConfigError, Fault
@@ -82,9 +83,16 @@ def _whole(document: Any, base: Path, faults: Faults) -> Config:
         sites={site.id: site for site in sites},
         rules=rules,
         notify=notify,
-        notes=(*around.notes, *_broker_notes(raw, mqtt, drafts)),
+        notes=(*around.notes, *_store_notes(store.remote), *_broker_notes(raw, mqtt, drafts)),
         alerts_declared=raw.alerts is not None,
     )
+
+
+def _store_notes(remote: RemoteSettings | None) -> list[str]:
+    parts = None if remote is None or remote.token_file is None else urlsplit(remote.url)
+    if parts is None or parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return []
+    return [f"store.token_file: the token goes to {parts.hostname} unencrypted; write the URL with victoriametricss://"]
 
 
 def _broker_notes(raw: RawConfig, mqtt: MqttSettings | None, drafts: Sequence[Draft]) -> list[str]:

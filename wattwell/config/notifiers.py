@@ -44,7 +44,7 @@ def read_notifiers(listed: Sequence[Any] | None, base: Path, faults: Faults) -> 
             continue
         token = named_file(base, raw.token_file, place / "token_file", faults)
         url, where = _url(raw, base, place, faults)
-        if url is None or not _check(url, where, faults, secret=raw.url is None):
+        if url is None or not _check(url, where, faults, file=raw.url_file):
             continue
         if raw.token_file is not None:
             _check_token(url, place / "token_file", raw.token_file, faults)
@@ -57,7 +57,9 @@ def read_notifiers(listed: Sequence[Any] | None, base: Path, faults: Faults) -> 
 def _url(raw: RawNotifier, base: Path, place: Place, faults: Faults) -> tuple[str | None, Place]:
     """The URL, as written or from its file, and where it stands."""
     if raw.lacks("url") and raw.lacks("url_file"):
-        faults.add(place / "url", "this key is required and absent; write `url:`, or `url_file:` where it holds a password")
+        faults.add(
+            place / "url", "this key is required and absent; write `url:`, or `url_file:` where it holds a password"
+        )
     if raw.url is not None and raw.url_file is not None:
         faults.add(place / "url_file", "there is a `url:` too; keep one of them", raw.url_file)
     elif raw.url_file is not None:
@@ -79,44 +81,44 @@ def _url_in(path: Path, name: str, place: Place, faults: Faults) -> str | None:
     return lines[0]
 
 
-def _check(url: str, place: Place, faults: Faults, *, secret: bool) -> bool:
-    """Whether a URL can be used; ``secret``: it came from a file, and may hold a password."""
-    scheme = scheme_of(url)
+def _check(url: str, place: Place, faults: Faults, *, file: str | None) -> bool:
+    """Whether a URL can be used; ``file`` is where it came from, and it may hold a password then."""
+    scheme, written = scheme_of(url), file or shown(url)
     if "://" not in url:
-        faults.add(place, f"no URL; {_SAYS}", shown(url))
+        faults.add(place, f"no URL; {_SAYS}", written)
     elif scheme in ("http", "https"):
-        faults.add(place, f"say what is sent: write webhook+{shown(url)}", shown(url))
+        faults.add(place, f"say what is sent: write webhook+{shown(url)}", written)
     elif scheme not in _OWN:
-        return _check_apprise(url, place, faults, secret=secret)
-    elif (parts := _split(url, place, faults)) is not None:
-        if not secret and parts.password is not None:
+        return _check_apprise(url, place, faults, file=file)
+    elif (parts := _split(url, place, faults, written)) is not None:
+        if file is None and parts.password is not None:
             faults.add(place, f"a password does not belong here; {_FILE}", shown(url))
         elif not parts.hostname:
-            faults.add(place, f"the URL names no host; {_SAYS}", shown(url))
+            faults.add(place, f"the URL names no host; {_SAYS}", written)
         elif parts.fragment or (parts.query and scheme in ALERTMANAGERS):
-            faults.add(place, "nothing may follow the path; leave it away, or write # as %23", shown(url))
+            faults.add(place, "nothing may follow the path; leave it away, or write # as %23", written)
         else:
             return True
     return False
 
 
-def _split(url: str, place: Place, faults: Faults) -> SplitResult | None:
+def _split(url: str, place: Place, faults: Faults, written: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        faults.add(place, "no valid URL; write SCHEME://HOST:PORT/PATH, with a port up to 65535", shown(url))
+        faults.add(place, "no valid URL; write SCHEME://HOST:PORT/PATH, with a port up to 65535", written)
         return None
     return parts
 
 
-def _check_apprise(url: str, place: Place, faults: Faults, *, secret: bool) -> bool:
+def _check_apprise(url: str, place: Place, faults: Faults, *, file: str | None) -> bool:
     try:
         service = apprise_service(url)
     except ValueError as error:
-        faults.add(place, str(error), shown(url))
+        faults.add(place, str(error), file or shown(url))
         return False
-    if not secret and (masked(url) != url or _hides_something(service)):
+    if file is None and (masked(url) != url or _hides_something(service)):
         faults.add(place, f"the URL holds a password or a token; {_FILE}", shown(url))
         return False
     return True

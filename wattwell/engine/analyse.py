@@ -17,7 +17,7 @@ from analytics.fold import FOREVER, MeterFold, origin
 from analytics.segments import FoldState
 from wattwell.intervals import DAY, floor_to
 from wattwell.model import Correction, Float64, Int64, IntervalValues, Meter, MeterKey
-from wattwell.store.protocol import Checkpoint, Dirty, MeterUpdate, ReadingStore
+from wattwell.store.protocol import Checkpoint, Dirty, DirtySet, MeterUpdate, ReadingStore
 
 _EVER = -FOREVER
 _SLAB = 4_000_000
@@ -36,9 +36,14 @@ class Changed:
     end: int
 
 
-def analyse(store: ReadingStore, meters: Mapping[MeterKey, Meter], grid: int, slab: int = _SLAB) -> list[Changed]:
-    """Computes what is dirty and clears the dirt; crash-safe, since an unfinished pass leaves it dirty."""
-    dirt = store.dirty()
+def analyse(
+    store: ReadingStore, meters: Mapping[MeterKey, Meter], grid: int, slab: int = _SLAB, dirt: DirtySet | None = None
+) -> list[Changed]:
+    """Computes what is dirty and clears the dirt; crash-safe, since an unfinished pass leaves it dirty.
+
+    ``dirt`` is the store's, where somebody has asked for it already.
+    """
+    dirt = store.dirty() if dirt is None else dirt
     changed: list[Changed] = []
     folded: dict[MeterKey, int] = {}
     corrections = _by_meter(store.corrections())
@@ -51,7 +56,18 @@ def analyse(store: ReadingStore, meters: Mapping[MeterKey, Meter], grid: int, sl
         folded |= {run.key: run.upto for run in runs}
     if dirt.token:
         store.clear(dirt.token)
-    return changed
+    return _joined_spans(changed)
+
+
+def _joined_spans(changed: Sequence[Changed]) -> list[Changed]:
+    """The same spans, those of a site that meet as one: meters mostly change together."""
+    found: list[Changed] = []
+    for each in sorted(changed, key=lambda each: (each.site, each.start)):
+        if found and found[-1].site == each.site and each.start <= found[-1].end:
+            found[-1] = Changed(each.site, found[-1].start, max(found[-1].end, each.end))
+        else:
+            found.append(each)
+    return found
 
 
 def _ranks(spans: Sequence[Dirty]) -> Iterator[list[Dirty]]:

@@ -15,7 +15,7 @@ from wattwell.engine.explain import explain, take_apart, window_of
 from wattwell.engine.figures import Asked, IssuedFigures
 from wattwell.engine.queries import Document
 from wattwell.model import AlertRule, KpiValue
-from wattwell.store.protocol import ReadingStore
+from wattwell.store.protocol import DirtySet, ReadingStore
 
 
 class Asking(Protocol):
@@ -59,12 +59,12 @@ class Auditor:
 
     # -- keeping up, for who holds the lock -------------------------------------------------------------------
 
-    def before(self) -> None:
-        """Before interval values change: enters the configuration if it is another one than that in force."""
+    def before(self, dirt: DirtySet) -> None:
+        """Before ``dirt`` is analysed: enters the configuration if it is another one than that in force."""
         self._reconfigured = self._reconfigured or (
             not self._entered and audit.differs(self._store, self._configuration)
         )
-        self._figures.expect(reconfigured=self._reconfigured)
+        self._figures.expect(dirt, reconfigured=self._reconfigured)
         if not self._entered and self._reconfigured:
             self._store.append_audit([("configuration", self._configuration)])
         self._entered = True

@@ -193,7 +193,9 @@ class KpiBook:
         if known is None:
             walking = self._blocks.get((book.site.id, day - DAY)) is not None
             made = self._make(book, day, _BULK_DAYS if walking else 1)
-            for offset, blocks in enumerate(made):
+            # Days ahead without data have not come yet: at the live edge they would only push others out.
+            filled = max((place for place, blocks in enumerate(made) if _filled(blocks)), default=0)
+            for offset, blocks in enumerate(made[: filled + 1]):
                 self._blocks.put((book.site.id, day + offset * DAY), blocks)
             known = made[0]
         return known
@@ -222,6 +224,10 @@ class KpiBook:
             made[_key(balance)] = blocks
             made[_key(balance, in_total=True)] = [replace(b, values=b.values[: len(TOTALS)]) for b in blocks]
         return [{name: blocks[place] for name, blocks in made.items()} for place in range(count)]
+
+
+def _filled(blocks: Mapping[str, DayBlock]) -> bool:
+    return any(block.usable[-1] for block in blocks.values())
 
 
 def _taken(kpi: Kpi, found: Mapping[str, Quantity]) -> list[Quantity]:

@@ -80,13 +80,14 @@ class Engine:
     def refresh(self) -> bool:
         """Analyses what is dirty and steps the alert rules; whether any interval value may have changed."""
         with self._analysing:
-            self._auditor.before()
-            changed = analyse(self.store, self._meters, self.config.grid)
+            dirt = self.store.dirty()
+            self._auditor.before(dirt)
+            changed = analyse(self.store, self._meters, self.config.grid, dirt=dirt)
             self._book.forget(changed)
             if changed:
                 self._commissioning.changed()
             self._auditor.after(changed)
-            self.watch.step(self._clock())
+            self.watch.step(self._clock(), changed)
         return bool(changed)
 
     def correct(self, corrections: Sequence[Correction]) -> None:
@@ -342,16 +343,13 @@ class Engine:
         """The state for /metrics, but for what only the collector knows."""
         now = self._clock()
         values: list[KpiValue] = []
-        power: dict[tuple[str, str], float] = {}
         for site in self.config.sites:
             for name in KPIS:
                 edge = self._book.live_edge(site, name, now)
                 spans = (Window(name=w, interval=Interval(edge - span, edge)) for w, span in ROLLING.items())
                 values += [self._book.value(site, name, span) for span in spans]
-            power |= self._power_now(site, self._book.live_edge(site, "pue", now))
         snapshot = Snapshot(
             kpis=tuple(values),
-            power_watts=power,
             last_readings=self.latest(),
             alerts=counts(self.watch.board, self.rules, places(self.config.sites, self.rules)),
         )
@@ -360,15 +358,6 @@ class Engine:
     def latest(self) -> dict[MeterKey, float]:
         """Seconds since the epoch of each configured meter's last accepted reading."""
         return {key: at / SECOND for key, at in self.store.last_readings().items() if key in self._meters}
-
-    def _power_now(self, site: str, edge: int) -> dict[tuple[str, str], float]:
-        """Watts by subsystem in the last complete interval; nothing where that is not known."""
-        columns = power_columns(self._book.quantities(site, edge - self.config.grid, edge), self.config.grid)
-        return {
-            (site, name): float(column[0]) * 1000
-            for name, column in columns.items()
-            if name != "water_litres" and len(column) and np.isfinite(column[0])
-        }
 
     def close(self) -> None:
         """Releases the store."""

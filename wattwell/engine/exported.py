@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from analytics.balance import SiteGrid, lay_out, served_by
+from analytics.balance import SiteGrid, lay_out, quantities, served_by
 from analytics.evaluate import Window
 from wattwell.config.settings import Config
 from wattwell.engine.book import KpiBook
+from wattwell.engine.power import power_columns
 from wattwell.engine.queries import Snapshot
 from wattwell.engine.spans import ROLLING
 from wattwell.intervals import HOUR, SECOND, Interval, starts
@@ -23,6 +24,8 @@ KPI_OF_TARGET = {"pue": "pue", "wue": "wue", "renewable_share": "ref"}
 EVENTS = ("reset", "rollover", "transient", "jump", "catch-up", "replacement")
 """Every kind of meter event (METERING, Register events)."""
 _OUTDOOR = ("outdoor_dry_bulb", "outdoor_wet_bulb")
+_WATER = "water_litres"
+"""The one column of the subsystems' that is no power."""
 _TREE_WINDOW = "24h"
 """The window over which the page shows the balance of the meter tree."""
 
@@ -34,12 +37,14 @@ def silence(meter: Meter) -> int:
 
 def with_the_rest(snapshot: Snapshot, config: Config, store: ReadingStore, book: KpiBook, now: int) -> Snapshot:
     """The snapshot with what is told beside its KPIs; interval values are those of the last complete interval."""
+    power: dict[tuple[str, str], float] = {}
     roles: dict[tuple[str, str], float] = {}
     outdoor: dict[tuple[str, str, str], float] = {}
     residual: dict[tuple[str, str], float] = {}
     tolerance: dict[tuple[str, str], float] = {}
     for site in config.sites.values():
         grid = _last_interval(site, store, config.grid, book.live_edge(site.id, "pue", now))
+        power |= {(site.id, subsystem): watts for subsystem, watts in _subsystems(site, grid)}
         roles |= {(site.id, role): watts for role, watts in _watts(site, grid)}
         outdoor |= {(site.id, meter.id, meter.role or ""): celsius for meter, celsius in _outdoor(site, grid)}
         edge = book.balance_edge(site.id, now)
@@ -53,6 +58,7 @@ def with_the_rest(snapshot: Snapshot, config: Config, store: ReadingStore, book:
         targets={
             (s.id, KPI_OF_TARGET[name]): value for s in config.sites.values() for name, value in s.targets.items()
         },
+        power_watts=power,
         role_power_watts=roles,
         outdoor_celsius=outdoor,
         balance_residuals=residual,
@@ -74,10 +80,16 @@ def _none_yet(config: Config) -> dict[tuple[str, str, str], int]:
 
 
 def _last_interval(site: Site, store: ReadingStore, grid: int, edge: int) -> SiteGrid:
-    wanted = [m.id for m in site.meters.values() if m.role in _OUTDOOR or (m.role and m.quantity in ENERGY_KINDS)]
     real = [meter.id for meter in site.meters.values() if not meter.virtual]
     found = store.intervals(site.id, real, edge - grid, edge)
-    return lay_out(site, found, wanted, starts(edge - grid, edge, grid), grid)
+    return lay_out(site, found, list(site.meters), starts(edge - grid, edge, grid), grid)
+
+
+def _subsystems(site: Site, grid: SiteGrid) -> Iterator[tuple[str, float]]:
+    """Mean power by subsystem; nothing where it is not known."""
+    for name, kilowatts in power_columns(quantities(site, grid), grid.grid).items():
+        if name != _WATER and len(kilowatts) and np.isfinite(kilowatts[0]):
+            yield name, float(kilowatts[0]) * 1000
 
 
 def _watts(site: Site, grid: SiteGrid) -> Iterator[tuple[str, float]]:

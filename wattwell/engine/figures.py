@@ -19,7 +19,7 @@ from wattwell.engine.queries import Document
 from wattwell.engine.shapes import kpi_document
 from wattwell.intervals import Interval, iso, parse_iso
 from wattwell.model import KpiValue
-from wattwell.store.protocol import ReadingStore
+from wattwell.store.protocol import DirtySet, ReadingStore
 
 PROGRAM = "wattwell"
 """The author of what the program itself enters."""
@@ -49,7 +49,8 @@ class IssuedFigures:
         self._book = book
         self._sites = sites
         self._read: dict[_Identity, Document] | None = None
-        self._missed = False
+        self._missed = ""
+        """Why figures were to be revised when it came to nothing; empty where all are up to date."""
 
     @property
     def _latest(self) -> dict[_Identity, Document]:
@@ -85,13 +86,13 @@ class IssuedFigures:
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
-    def expect(self, *, reconfigured: bool) -> None:
-        """Before a change: notes durably that figures are to be revised, so that a crash in between is made up for."""
+    def expect(self, dirt: DirtySet, *, reconfigured: bool) -> None:
+        """Before a change: notes durably why figures are to be revised, so that a crash in between is made up for."""
         if not self._latest:
             return
-        self._missed = bool(self._store.load_state(_STATE))
-        if not self._missed and (reconfigured or self._store.dirty().meters):
-            self._store.save_states({_STATE: "yes"})
+        self._missed = self._store.load_state(_STATE) or ""
+        if not self._missed and (reconfigured or dirt.meters):
+            self._store.save_states({_STATE: RECONFIGURED if reconfigured else LATE})
 
     def revise(self, changed: Sequence[Changed], *, reconfigured: bool) -> None:
         """Computes again the figures whose window touches what has changed, and enters those that differ.
@@ -100,8 +101,8 @@ class IssuedFigures:
         """
         if not self._latest:
             return
-        everything = reconfigured or self._missed
-        reason = RECONFIGURED if reconfigured else LATE
+        everything = reconfigured or bool(self._missed)
+        reason = RECONFIGURED if reconfigured else self._missed or LATE
         documents = []
         for known in self._latest.values():
             if everything or _touched(known, changed):
@@ -112,7 +113,7 @@ class IssuedFigures:
         self._enter(documents)
         if changed or everything:
             self._store.save_states({_STATE: ""})
-            self._missed = False
+            self._missed = ""
 
     def _value(self, known: Document) -> Asked | None:
         """A figure as it is now; None where its site or KPI is no more."""

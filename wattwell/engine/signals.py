@@ -55,8 +55,9 @@ class Signals:
     def lags(self, site: str, keys: Collection[Key], now: int) -> tuple[int, dict[Key, int]]:
         """The shortest of the figures' periods, and how far each figure looks back beyond it."""
         periods = {key: self._period(site, key, now) for key in keys if key[0] != "stale"}
-        fastest = min(periods.values(), default=0)
-        return fastest, {key: ceil_to(period - fastest, self._grid) for key, period in periods.items()}
+        # What rests on no meter, such as the balance of a site without a meter tree, waits for none and hurries none.
+        fastest = min((period for period in periods.values() if period), default=0)
+        return fastest, {key: ceil_to(max(period - fastest, 0), self._grid) for key, period in periods.items()}
 
     def _period(self, site: str, key: Key, now: int) -> int:
         signal, of, _ = key

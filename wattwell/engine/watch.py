@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from alerts import outbox, silences
 from alerts.board import NO_SITE, Board, Episode, advance, documents_of, load, needed, open_notifications
@@ -21,6 +21,7 @@ from alerts.notification import Notification
 from alerts.notify import DeliveryError, Keeper, Notifier
 from alerts.outbox import Delivery, Queue
 from wattwell.config.settings import Config
+from wattwell.engine.analyse import Changed
 from wattwell.engine.book import KpiBook
 from wattwell.engine.signals import Known, Signals
 from wattwell.intervals import SECOND, floor_to
@@ -55,6 +56,7 @@ class AlertWatch:
         self._notifiers = notifiers
         self._lock = threading.Lock()
         self._opened: int | None = None
+        self._first: dict[str, int] = {}
         self.spool: Callable[[], int] | None = None
         """How many readings wait for the store; None where that is not known."""
         self.silences = silences.read(store.audit(silences.KIND))
@@ -67,8 +69,11 @@ class AlertWatch:
             self.outbox, _ = outbox.retarget(self.outbox, notifiers, self._keepers)
             self.outbox = outbox.catch_up(self.outbox, open_notifications(self.board))
 
-    def step(self, now: int) -> None:
-        """Steps every site's rules up to the live edge."""
+    def step(self, now: int, changed: Iterable[Changed] = ()) -> None:
+        """Steps every site's rules up to the live edge; ``changed``: what the analysis has changed since the last."""
+        for change in changed:
+            if change.start <= self._first.get(change.site, change.start):
+                self._first.pop(change.site, None)
         self._opened = now if self._opened is None else self._opened
         before, told = self.board, list[Notification]()
         last: dict[str, dict[str, int]] = {}
@@ -86,21 +91,27 @@ class AlertWatch:
 
     def _step_site(self, site: str, now: int, last: Mapping[str, int]) -> list[Notification]:
         keys = self._needed[site]
-        extent = self._store.extent(site) if keys else None
-        if extent is None:
+        first = self._first_of(site) if keys else None
+        if first is None:
             return []
         grid, data_time = self._grid, self._data_time(now, last)
         # A rule whose meters report less often looks back by so much, and holds up no other rule of the site.
         fastest, lags = self._signals.lags(site, keys, data_time)
         stepped = self.board.site(site).at
-        edges = range((extent[0] if stepped is None else stepped) + grid, floor_to(data_time - fastest, grid) + 1, grid)
+        edges = range((first if stepped is None else stepped) + grid, floor_to(data_time - fastest, grid) + 1, grid)
         live = None if self._notifiers is None else last
-        known = Known(first=extent[0], last_edge=edges[-1] if edges else 0, last_readings=live, lags=lags)
+        known = Known(first=first, last_edge=edges[-1] if edges else 0, last_readings=live, lags=lags)
         told: list[Notification] = []
         for edge in edges:
             samples, held = self._signals.at(site, edge, keys, known)
             told += self._advance(site, edge, samples, held, now)
         return told
+
+    def _first_of(self, site: str) -> int | None:
+        """Start of a site's first interval."""
+        if site not in self._first and (extent := self._store.extent(site)) is not None:
+            self._first[site] = extent[0]
+        return self._first.get(site)
 
     def _step_service(self, now: int) -> Sequence[Notification]:
         """The rules that belong to no site, at the latest edge alone: what was before is not known."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wattwell.store.analysis import AnalysisTable
+from wattwell.store.backup import back_up
 from wattwell.store.database import connect, machine_clock
 from wattwell.store.readings import ReadingTable
 
@@ -25,3 +26,7 @@ class DuckdbStore(ReadingTable, AnalysisTable):
         except BaseException:
             connection.close()
             raise
+
+    def back_up(self, target: Path) -> int:
+        """See ReadingStore."""
+        return back_up(self, target)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from wattwell.ledger import Entry
@@ -202,6 +203,12 @@ class ReadingStore(Protocol):
         ``cuts`` names meters whose readings are dropped from an earlier instant back only.
         Interval values, events and rejects stay. Later commits older than ``before`` are rejected as ``clock.past``.
         Returns how many readings were dropped.
+        """
+
+    def back_up(self, target: Path) -> int:
+        """Copies all that is committed by now to a new file, which opens as a store; returns its bytes.
+
+        Others go on reading and writing meanwhile. UsageError for a file that is there already.
         """
 
     def close(self) -> None:

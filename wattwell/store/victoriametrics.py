@@ -201,6 +201,11 @@ class VictoriaMetrics:
         cause: BaseException = error
         while (deeper := cause.__cause__ or cause.__context__) is not None:
             cause = deeper
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return RemoteStoreError(
+                f"the certificate of the remote store {self.url} is not trusted ({cause.verify_message}); renew it, or"
+                " name the file of its CA in the environment variable SSL_CERT_FILE"
+            )
         said = (cause.strerror if isinstance(cause, OSError) else str(cause)) or type(cause).__name__
         return RemoteStoreError(f"the remote store {self.url} does not answer ({said}); start it, or correct store.url")
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import date
 
 from wattwell.engine.queries import Document
+from wattwell.engine.spans import parse_time
 from wattwell.errors import UsageError
-from wattwell.intervals import SECOND, day_start, parse_iso
-
-_LOCAL = re.compile(r"(\d{4})-(\d{2})(?:-(\d{2}))?")
+from wattwell.intervals import SECOND
 
 
 def instant_of(text: str, zone: str) -> int | None:
-    """The instant of an ISO time, a bare local date or a month; None where the engine must judge it."""
+    """The instant of a time as people write it; None where the engine must judge it."""
     try:
-        if local := _LOCAL.fullmatch(text):
-            return day_start(date(int(local[1]), int(local[2]), int(local[3] or 1)), zone)
-        return parse_iso(text)
-    except (ValueError, OverflowError):
+        return parse_time(text, zone)
+    except UsageError:
         return None
 
 

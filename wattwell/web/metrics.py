@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.machine import withheld_of
 from wattwell.engine.queries import Snapshot
 from wattwell.model import KpiValue
 
@@ -79,6 +80,12 @@ def _kpi_families(kpis: Sequence[KpiValue]) -> Iterable[Metric]:
         "Share of the window that is known and yet not measured, by interpolation over short gaps.",
         ("site", "kpi", "window"),
         {key: k.estimated for k, key in rolling},
+    )
+    yield _gauge(
+        "wattwell_kpi_withheld",
+        "What the KPI would be, in its unit, where it is withheld since its data contradict each other: PUE below 1.",
+        ("site", "kpi", "window"),
+        {key: value for k, key in rolling if (value := withheld_of(k)) is not None},
     )
 
 
