@@ -33,6 +33,7 @@ bench: $(DEV) servers ## measurements; each prints JSON
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/alert_latency.py
+	$(BIN)/python benchmarks/alert_steps.py
 	$(BIN)/python benchmarks/soak.py
 
 torture: $(DEV) servers ## kill the service again and again, count what is stored: SEED=1 KILLS=100 STORE=duckdb|victoriametrics

@@ -28,7 +28,8 @@ KEYS = {
     "series": "site meter start end value unit measured estimated missing recovered",
     "events": "site meter event at before after booked unit state",
     "rejects": "site meter topic at received_at reason value count",
-    "alerts": "name site state value since fired_at resolved_at labels annotations"
+    "alerts": "signal inhibited_by silenced_by acknowledged_by between"
+    " name site state value since fired_at resolved_at labels annotations"
     " above below clear window unit category coverage provisional peak",
     "power": "start end total it cooling power_chain lighting other water_litres",
     "problems": "meter code severity message since evidence remedy",

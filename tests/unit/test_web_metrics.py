@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.test_web_fake import SNAPSHOT, kpi_value
 from wattwell.engine.queries import Snapshot
+from wattwell.model import Issue
 from wattwell.web.metrics import Exporter
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics"
@@ -71,3 +73,14 @@ def test_exporters_share_nothing_and_ask_at_each_scrape() -> None:
     second = Exporter(Snapshot)
     assert [samples(first.render())["wattwell_spool_readings", ()] for _ in range(2)] == [1, 2]
     assert samples(second.render())["wattwell_spool_readings", ()] == 0
+
+
+def test_what_contradicts_itself_is_withheld_and_shown_apart() -> None:
+    below = Issue(code="pue.below_one", severity="error", message="no")
+    scarce = Issue(code="coverage.insufficient", severity="warning", message="no")
+    value = replace(kpi_value("pue", "24h", None), numerator=90.0, denominator=100.0)
+    for issues, shown in (((below,), {0.9}), ((below, scarce), set()), ((scarce,), set())):
+        snapshot = Snapshot(kpis=(replace(value, issues=issues),))
+        found = samples(Exporter(lambda snapshot=snapshot: snapshot).render())  # type: ignore[misc]
+        assert {number for (name, _), number in found.items() if name == "wattwell_kpi_withheld"} == shown
+        assert "wattwell_site_pue_ratio" not in {name for name, _ in found}

@@ -206,4 +206,3 @@ def _say(outcome: Delivery, before: Queue, after: Queue) -> None:
         _log.warning("notify: %s; %d notifications wait", outcome.error, len(after.waiting))
     elif outcome.error is None and before.error is not None:
         _log.info("notify: %s takes notifications again", outcome.notifier)
-
