@@ -85,10 +85,12 @@ class Database:
             self._con.execute(f"BEGIN; {schema.TABLES} COMMIT")
         elif not {"meta", "series", "readings"} <= names:
             raise StoreError(f"store {self.path} is a DuckDB file of another program; name another file in store.url")
-        found = self._maximum("SELECT max(version) FROM meta")
-        if found != schema.VERSION:
+        self.layout = self._maximum("SELECT max(version) FROM meta")
+        if self.layout == 1:
+            self._con.execute(schema.FROM_LAYOUT_1)
+        elif self.layout != schema.VERSION:
             raise StoreError(
-                f"store {self.path} has layout {found}, this Wattwell reads layout {schema.VERSION}; "
+                f"store {self.path} has layout {self.layout}, this Wattwell reads layouts 1 and {schema.VERSION}; "
                 "use the version that wrote it, or back-fill into a new store"
             )
 

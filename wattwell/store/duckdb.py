@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from wattwell.store import schema
 from wattwell.store.analysis import AnalysisTable
+from wattwell.store.audit import correction_document, event_document
 from wattwell.store.backup import back_up
 from wattwell.store.database import connect, machine_clock
 from wattwell.store.readings import ReadingTable
@@ -22,10 +24,23 @@ class DuckdbStore(ReadingTable, AnalysisTable):
         """
         connection = connect(path)
         try:
-            return cls(path, connection, clock)
+            store = cls(path, connection, clock)
+            store._upgrade()
+            return store
         except BaseException:
             connection.close()
             raise
+
+    def _upgrade(self) -> None:
+        """Brings a store of layout 1 up to date: the ledger begins with the events and corrections that there are."""
+        if self.layout == schema.VERSION:
+            return
+        entered = [("event", event_document(event)) for event in self.events(None, None, None, None)]
+        entered += [("correction", correction_document(correction)) for correction in self.corrections()]
+        with self.transaction() as con:
+            self.enter(con, entered)
+            con.execute("UPDATE meta SET version = ?", [schema.VERSION])
+        self.layout = schema.VERSION
 
     def back_up(self, target: Path) -> int:
         """See ReadingStore."""

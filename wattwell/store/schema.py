@@ -40,3 +40,12 @@ CREATE VIEW intervals_shown AS
     FROM intervals JOIN series ON series = id;
 CREATE VIEW audit_shown AS SELECT seq, make_timestamp(t) AS utc, kind, document, hash FROM audit ORDER BY seq;
 """  # noqa: S608 - our own number
+
+FROM_LAYOUT_1 = """
+ALTER TABLE readings ADD COLUMN IF NOT EXISTS revision INTEGER DEFAULT 0;
+ALTER TABLE readings ADD COLUMN IF NOT EXISTS apart BOOLEAN DEFAULT false;
+CREATE TABLE IF NOT EXISTS audit (seq BIGINT, t BIGINT, kind VARCHAR, document VARCHAR, hash VARCHAR);
+CREATE OR REPLACE VIEW audit_shown AS
+    SELECT seq, make_timestamp(t) AS utc, kind, document, hash FROM audit ORDER BY seq;
+"""
+"""What layout 1 lacks; it may be run again. The version is raised once the ledger holds what the tables do."""

@@ -1,0 +1,30 @@
+CREATE TABLE meta AS SELECT 1::INTEGER AS version;
+CREATE TABLE series (id INTEGER, site VARCHAR, meter VARCHAR);
+CREATE TABLE readings ( -- value NULL: rejected for its value, the time counts
+    series INTEGER, t BIGINT, received BIGINT, value DOUBLE, arrival BOOLEAN, token BIGINT -- number of its commit
+);
+CREATE TABLE rejects (
+    site VARCHAR, meter VARCHAR, topic VARCHAR, t BIGINT, received BIGINT, reason VARCHAR, value VARCHAR, count BIGINT
+);
+CREATE TABLE reject_counts (site VARCHAR, meter VARCHAR, topic VARCHAR, reason VARCHAR, count BIGINT);
+CREATE TABLE analysed (token BIGINT); -- readings of later commits are dirty, and so are these spans:
+CREATE TABLE dirty (token BIGINT, series INTEGER, low BIGINT, high BIGINT);
+CREATE TABLE checkpoints (
+    series INTEGER, edge BIGINT, last_at BIGINT, last_value DOUBLE, held_at BIGINT, held_value DOUBLE,
+    back_at BIGINT, back_value DOUBLE, swap DOUBLE
+);
+CREATE TABLE intervals (series INTEGER, t BIGINT, value DOUBLE, measured DOUBLE, recovered BOOLEAN);
+CREATE TABLE events (
+    series INTEGER, t BIGINT, event VARCHAR, before DOUBLE, after DOUBLE, booked DOUBLE, unit VARCHAR, state VARCHAR
+);
+CREATE TABLE corrections (
+    series INTEGER, t BIGINT, event VARCHAR, final DOUBLE, first DOUBLE, author VARCHAR, reason VARCHAR
+);
+CREATE TABLE documents (name VARCHAR, text VARCHAR);
+CREATE TABLE pruned (before BIGINT);
+CREATE VIEW readings_shown AS
+    SELECT site, meter, make_timestamp(t) AS utc, value, make_timestamp(received) AS received_utc, arrival
+    FROM readings JOIN series ON series = id;
+CREATE VIEW intervals_shown AS
+    SELECT site, meter, make_timestamp(t) AS start_utc, value, measured, recovered
+    FROM intervals JOIN series ON series = id;
