@@ -110,10 +110,7 @@ def test_neither_what_is_missing_nor_what_is_held_ends_an_alert(edges: list[Edge
         for key in before.keys() - after.keys():
             name, _, meter = key.partition("/")
             of = next(
-                each
-                for each in KEYS
-                if SIGNAL[name.removesuffix("NoData")] == each[0] and meter in ("", each[1])
+                each for each in KEYS if SIGNAL[name.removesuffix("NoData")] == each[0] and meter in ("", each[1])
             )
             assert values[of] is not None
             assert of not in held
-
