@@ -81,7 +81,7 @@ def _life(world: World, draw: random.Random, share: float) -> None:
 def _last_life(world: World, publisher: Publisher) -> None:
     world.back()
     world.wait_ready()
-    publisher.send(2)
+    publisher.send(max(2, 2 * verify.PER_INTERVAL + 1 - publisher.numbers))  # two whole intervals at least
     publisher.settle()
     last = publisher.dials[0].start // SECOND + publisher.numbers - 1
     wait_until(lambda: world.drained(last), "every reading has arrived and none waits", _DRAIN_SECONDS)

@@ -17,7 +17,7 @@ from tests.torture.world import PROGRAM
 from wattwell.intervals import MINUTE, SECOND, iso
 
 GRID = 15 * MINUTE
-_PER_INTERVAL = GRID // SECOND
+PER_INTERVAL = GRID // SECOND
 _EXACT = 1e-9
 FAULTS = ("missing", "twice", "foreign", "wrong_value")
 """Counts that must be zero."""
@@ -62,18 +62,18 @@ def totals(configuration: Path, dials: Sequence[Dial], numbers: int) -> dict[str
     """Interval values as a user asks for them, against the dials; kWh."""
     wrong, asked = 0, 0
     booked: dict[str, float] = {}
-    whole = (numbers - 1) // _PER_INTERVAL
+    whole = (numbers - 1) // PER_INTERVAL
     for dial in dials:
         start, end = dial.start, dial.start + whole * GRID
         span = ["--from", iso(start), "--to", iso(end)]
         rows = told(configuration, "series", "--site", SITE, "--meter", dial.meter, *span)
         found = {row["start"]: row["value"] for row in rows}
         for each in range(whole):
-            first, last = dial.at(each * _PER_INTERVAL), dial.at((each + 1) * _PER_INTERVAL)
+            first, last = dial.at(each * PER_INTERVAL), dial.at((each + 1) * PER_INTERVAL)
             value = found.get(iso(start + each * GRID))
             asked += 1
             wrong += value is None or abs(value - (last - first) / UNITS_PER_KWH) > _EXACT
-        kwh = (dial.at(whole * _PER_INTERVAL) - dial.at(0)) / UNITS_PER_KWH
+        kwh = (dial.at(whole * PER_INTERVAL) - dial.at(0)) / UNITS_PER_KWH
         total = sum(value for value in found.values() if value is not None)
         booked[dial.meter] = total
         wrong += abs(total - kwh) > _EXACT * kwh
