@@ -144,6 +144,13 @@ def test_documents_have_the_shapes_of_the_interface(engine: Engine) -> None:
         json.dumps(found, allow_nan=False)
 
 
+def test_days_that_have_not_come_push_no_others_out_of_memory(engine: Engine) -> None:
+    for hours in (25, 26):  # windows from one day into the next: days are walked along
+        (pue,) = engine.kpi("s", ["pue"], None, "2026-01-01", iso(T0 + hours * HOUR))
+        assert pue["value"] == pytest.approx(1.5, rel=1e-12)
+    assert max(day for _, day in engine._book._blocks._entries) == T0 + 24 * HOUR
+
+
 def test_figures_of_a_day(engine: Engine) -> None:
     found = {each["kpi"]: each for each in engine.kpi("s", None, "24h", None, "2026-01-02")}
     pue = found["pue"]
