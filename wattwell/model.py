@@ -147,6 +147,22 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """Somebody works on a site or on a piece of its equipment: what is measured meanwhile is neither norm nor waste."""
+
+    start: int
+    """In [start, end), microseconds UTC."""
+    end: int
+    equipment: str | None
+    """None: the whole site."""
+    reason: str
+
+    def covers(self, equipment: str | None, at: int) -> bool:
+        """Whether it holds for a piece of equipment (None: for something of the whole site) at an instant."""
+        return self.start <= at < self.end and self.equipment in (None, equipment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One data centre: its meters, boundaries and targets."""
 
@@ -166,6 +182,8 @@ class Site:
     certificates: tuple[Certificate, ...] | None
     """None where the site names no certificate file."""
     meters: Mapping[str, Meter]
+    maintenance: tuple[Maintenance, ...] = ()
+    """As configured; what was entered by command comes beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,17 +350,21 @@ class KpiValue:
     """Shares that make up the numerator, by source."""
 
 
-SIGNALS = ("kpi", "coverage", "power", "stale", "balance", "spool", "course")
+SIGNALS = ("kpi", "coverage", "power", "stale", "balance", "spool", "course", "finding", "findings")
 """What an alert rule may watch.
 
 kpi: a KPI over a rolling window, in the KPI's unit. coverage: the measured share of a KPI's rolling window, 0-1. power:
 mean kilowatts of a subsystem over the last complete interval, or over a rolling window. stale: seconds since a meter's
 last reading. balance: by how much the children of a meter count more than the meter itself over a rolling window, as a
 multiple of what accuracy explains; negative where they count less. spool: readings that wait for the store. course: the
-KPI that the calendar year will end with, at the end of its interval that is kinder to the rule.
+KPI that the calendar year will end with, at the end of its interval that is kinder to the rule. finding: kilowatts that
+the open findings of a family draw beyond what is expected; findings: how many are open.
 """
 PER_METER = ("stale", "balance")
 """Signals of a meter: a rule on them has one alert a meter."""
+OF_FINDINGS = ("finding", "findings")
+"""Signals of a family of findings: a rule on them has one alert a family, in the place of the meter."""
+PER_PART = (*PER_METER, *OF_FINDINGS)
 ANY_METER = "any"
 
 
@@ -356,7 +378,7 @@ class AlertRule:
     kpi: str
     """KPI of the signals kpi, coverage and course; else empty."""
     of: str = ""
-    """Subsystem of power, meter or ANY_METER of stale and balance, ``readings`` of spool; else empty."""
+    """Subsystem of power; meter, or family of findings, or ANY_METER; ``readings`` of spool; else empty."""
     window: str
     """Rolling window; empty for stale, spool and course, and for power of the last interval."""
     above: float | None
@@ -473,3 +495,26 @@ class Finding:
     course: tuple[Course, ...] = ()
     note: str | None = None
     """What the operator said of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What an operator said of a finding, in force: the same thing is not found anew meanwhile."""
+
+    finding: str
+    """Its id."""
+    family: str
+    equipment: str | None
+    status: str
+    """known or dismissed."""
+    at: int
+    """When it was said, microseconds UTC."""
+    until: int | None
+    """None: for good."""
+    author: str
+    note: str
+
+    def quiets(self, family: str, equipment: str | None, at: int) -> bool:
+        """Whether a finding of this family at this equipment is not to be made at an instant."""
+        same = (family, equipment) == (self.family, self.equipment)
+        return same and self.at <= at and (self.until is None or at < self.until)
