@@ -2,7 +2,9 @@
 
 Alertmanager forgets an alert at its end time unless it is told again. So whatever fires is posted again every RESEND,
 each time with an end LASTS ahead, as Prometheus does: what still fires stays, also through a restart of either side,
-and what nobody vouches for any more ends by itself. Times count on the clocks of both machines.
+and what nobody vouches for any more ends by itself. What has ended is posted again for a quarter of an hour, as
+Prometheus does: an Alertmanager that restarts between the end and the message about it would tell nobody. Times count
+on the clocks of both machines.
 """
 
 from __future__ import annotations
@@ -42,9 +44,9 @@ class Alertmanager:
             until = self.now() + self.lasts
             self.address.post([posted(each, until, self.page) for each in chunk])
 
-    def keep(self, standing: Sequence[Notification]) -> None:
+    def keep(self, kept: Sequence[Notification]) -> None:
         """See :meth:`alerts.notify.Keeper.keep`: the same request, which tells nobody anything new."""
-        self.send(standing)
+        self.send(kept)
 
 
 def posted(notification: Notification, until: int, page: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from alerts.notification import Notification
 from alerts.wording import labels_of, transition_annotations
 from wattwell.errors import UsageError
 from wattwell.intervals import iso
-from wattwell.model import ANY_METER, PER_METER, AlertRule
+from wattwell.model import ANY_METER, PER_PART, AlertRule
 
 HISTORY_LIMIT = 1000
 """Ended alerts kept by site, alert name and meter; what goes beyond is counted in ``SiteBoard.dropped``."""
@@ -73,7 +73,7 @@ class Episode:
     """As they were when it fired, so that its end carries the same."""
     annotations: Mapping[str, str]
     meter: str = ""
-    """Of a rule on meters; else empty."""
+    """Of a rule on meters; of a rule on findings their family; else empty."""
     told: bool = True
     """Whether its beginning was told; only then is its end."""
     inhibited_by: str | None = None
@@ -164,8 +164,8 @@ def needed(rules: Iterable[AlertRule], site: str) -> frozenset[Key]:
 
 
 def meters_of(rule: AlertRule, keys: Collection[Key]) -> tuple[str, ...]:
-    """The meters that a rule has an alert for, of those sampled; one empty name for a rule that is not on meters."""
-    if rule.signal not in PER_METER:
+    """The meters, or families of findings, that a rule has an alert for, of those sampled; else one empty name."""
+    if rule.signal not in PER_PART:
         return ("",)
     if rule.of != ANY_METER:
         return (rule.of,) if key_of(rule) in keys else ()
@@ -194,7 +194,7 @@ def advance(
     if before.at is not None and at <= before.at:
         return board, ()
     watching = rules_of(rules, site)
-    found = [*samples, *held] if any(rule.signal in PER_METER for rule in watching) else ()
+    found = [*samples, *held] if any(rule.signal in PER_PART for rule in watching) else ()
     stepping = _Stepping(before, site, at)
     watched = [(rule, meter) for rule in watching for meter in meters_of(rule, found)]
     stepping.retire({keyed(rule.name, meter) for rule, meter in watched})

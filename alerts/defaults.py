@@ -41,7 +41,7 @@ def _targets(
 
 
 def _rule(name: str, signal: str, of: str, window: str, **changes: object) -> AlertRule:
-    of_kpi = signal in ("kpi", "coverage")
+    of_kpi = signal in ("kpi", "coverage", "expected")
     fields: dict[str, object] = {
         "name": name,
         "signal": signal,
@@ -80,5 +80,7 @@ _DATA_RULES = (
     _rule("MeterStale", "stale", ANY_METER, "", above=900.0, hold=0),
     _rule("CoverageLow", "coverage", "pue", _DAY, below=0.9, clear=0.95),
     _rule("BalanceOpen", "balance", ANY_METER, _DAY, above=1.0),
+    _rule("PueAboveExpected", "expected", "pue", _DAY, above=0.05, clear=0.03, keep_firing=HOUR),
+    _rule("FindingOpen", "findings", ANY_METER, "", above=0.0, hold=0, severity="info"),
     _rule("SpoolGrowing", "spool", "readings", "", above=1000.0, clear=100.0),
 )

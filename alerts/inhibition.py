@@ -17,8 +17,12 @@ from wattwell.model import AlertRule
 Basis = Mapping[tuple[str, str], frozenset[str]]
 """(signal, KPI or subsystem) -> the meters of a site that the figure is made of."""
 _STALE, _COVERAGE, _NO_DATA, _FIGURE = range(4)
-_RANKS = {"stale": _STALE, "coverage": _COVERAGE, "kpi": _FIGURE, "power": _FIGURE, "course": _FIGURE}
-"""Signals that inhibit or are inhibited; balance and spool are neither."""
+_RANKS = {
+    "stale": _STALE,
+    "coverage": _COVERAGE,
+    **dict.fromkeys(("kpi", "power", "course", "expected"), _FIGURE),
+}
+"""Signals that inhibit or are inhibited; balance, spool and findings are neither."""
 
 
 @dataclass(frozen=True, slots=True)

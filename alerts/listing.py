@@ -11,7 +11,7 @@ from alerts.machine import AlertState, Context, Phase, data_alert_name
 from alerts.silences import Silences
 from alerts.wording import annotations_of, labels_of
 from wattwell.intervals import iso
-from wattwell.model import PER_METER, AlertRule
+from wattwell.model import PER_PART, AlertRule
 
 Document = dict[str, Any]
 
@@ -100,7 +100,7 @@ def _watched(alerts: SiteBoard, rules: Sequence[AlertRule]) -> list[tuple[AlertR
     """Each rule, once for each of its meters that was stepped."""
     found: list[tuple[AlertRule, str]] = []
     for rule in rules:
-        if rule.signal in PER_METER:
+        if rule.signal in PER_PART:
             of_rule = (key.partition("/") for key in alerts.states)
             found += [(rule, meter) for name, _, meter in of_rule if name == rule.name and meter]
         else:

@@ -39,7 +39,7 @@ CONTRADICTION = "pue.below_one"
 WITH_DATA_ALERT = ("kpi", "power")
 """Signals whose rules have a data alert; the other ones are data signals themselves, or speak late."""
 Key = tuple[str, str, str]
-"""What a sample is of: signal; KPI, subsystem, meter or ``readings``; window. Of course: ``low`` or ``high`` end."""
+"""What a sample is of: signal; KPI, subsystem, meter, family or ``readings``; window. Of course: low or high."""
 
 
 class Phase(StrEnum):
@@ -120,8 +120,10 @@ def sample_of(kpi: KpiValue) -> Sample:
 
 def withheld_of(kpi: KpiValue) -> float | None:
     """What a KPI value would be that is withheld only because its data contradict each other."""
+    if kpi.value is not None:
+        return None
     codes = {issue.code for issue in kpi.issues}
-    if kpi.value is not None or CONTRADICTION not in codes or any(code.startswith("coverage.") for code in codes):
+    if CONTRADICTION not in codes or any(code.startswith("coverage.") for code in codes):
         return None
     return kpi.numerator / kpi.denominator if kpi.numerator is not None and kpi.denominator else None
 

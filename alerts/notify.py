@@ -36,14 +36,14 @@ class Notifier(Protocol):
 
 @runtime_checkable
 class Keeper(Notifier, Protocol):
-    """Someone who groups what it is told by itself, and forgets what fires unless it is told again."""
+    """Someone who groups what it is told by itself, and forgets what it is told unless it is told again."""
 
     @property
     def resend(self) -> int:
         """How often it is to be told again, microseconds."""
 
-    def keep(self, standing: Sequence[Notification]) -> None:
-        """Tells again what is firing; DeliveryError when it was not taken."""
+    def keep(self, kept: Sequence[Notification]) -> None:
+        """Tells again what is firing, and what has ended of late; DeliveryError when it was not taken."""
 
 
 def notifier_id(url: str) -> str:

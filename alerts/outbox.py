@@ -23,13 +23,16 @@ from wattwell.intervals import MINUTE, SECOND
 
 DOCUMENT = "alerts.outbox"
 """The name under which the outbox is stored."""
-VERSION = 1
+VERSION = 2
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 100
 FIRST_RETRY = 5 * SECOND
 LONGEST_RETRY = 10 * MINUTE
 REFUSAL_LIMIT = 5
 """Attempts, some 75 s, in which a receiver may change its mind."""
+ENDED_FOR = 15 * MINUTE
+"""How long a keeper is told again what has ended, as Prometheus does: one that restarts before it has told people of
+the end would not know of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Queue:
     """Notifications set aside since the receiver refuses them, ever."""
     standing: tuple[Notification, ...] | None = None
     """What a keeper has been told that fires and has not been told that it ended; None for a notifier that is none."""
+    ended: tuple[tuple[int, Notification], ...] = ()
+    """What a keeper has been told that ended, and until when it is told so again."""
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, by field."""
@@ -67,7 +72,12 @@ class Queue:
             "refusals": self.refusals,
             "refused": self.refused,
             "standing": None if self.standing is None else [each.to_json() for each in self.standing],
+            "ended": [[until, each.to_json()] for until, each in self.ended],
         }
+
+    def kept(self, now: int) -> tuple[Notification, ...]:
+        """What a keeper is to be told again."""
+        return (*(self.standing or ()), *(each for until, each in self.ended if until > now))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +111,7 @@ def retarget(
 
 
 def _kept(queue: Queue, *, keeper: bool) -> Queue:
-    return replace(queue, standing=(queue.standing or ()) if keeper else None)
+    return replace(queue, standing=queue.standing or ()) if keeper else replace(queue, standing=None, ended=())
 
 
 def catch_up(outbox: Outbox, opened: Sequence[Notification]) -> Outbox:
@@ -147,6 +157,18 @@ def _stand(
         if each.status is Status.FIRING and begins:
             by_labels[_identity(each)] = each
     return tuple(by_labels.values())
+
+
+def _ended(
+    ended: tuple[tuple[int, Notification], ...], told: Sequence[Notification], now: int
+) -> tuple[tuple[int, Notification], ...]:
+    """What has ended of late after ``told``; what fires again has not."""
+    by_labels = {_identity(each): (until, each) for until, each in ended if until > now}
+    for each in told:
+        by_labels.pop(_identity(each), None)
+        if each.status is Status.RESOLVED:
+            by_labels[_identity(each)] = (now + ENDED_FOR, each)
+    return tuple(by_labels.values())[-QUEUE_LIMIT:]
 
 
 def _identity(notification: Notification) -> tuple[tuple[str, str], ...]:
@@ -202,6 +224,7 @@ def _settled(queue: Queue, delivery: Delivery, now: int) -> Queue:
             error=None,
             refusals=min(queue.refusals, 1) if len(queue.waiting) > len(delivery.batch) else 0,
             standing=_stand(queue.standing, delivery.batch),
+            ended=() if queue.standing is None else _ended(queue.ended, delivery.batch, now),
         )
     refusals = queue.refusals + delivery.refused
     if delivery.refused and len(delivery.batch) == 1 and refusals >= REFUSAL_LIMIT:
@@ -235,7 +258,7 @@ def write(outbox: Outbox) -> str:
 
 def read(text: str | None) -> Outbox:
     """The outbox of a stored document, empty where there is none; DocumentError for one that cannot be read."""
-    return Outbox() if text is None else documents.read(text, DOCUMENT, VERSION, _parse)
+    return Outbox() if text is None else documents.read(text, DOCUMENT, VERSION, _parse, oldest=1)
 
 
 def _parse(document: Mapping[str, Any]) -> Outbox:
@@ -249,5 +272,6 @@ def _parse_queue(document: Mapping[str, Any]) -> Queue:
             **document,
             "waiting": tuple(Notification.from_json(each) for each in document["waiting"]),
             "standing": None if standing is None else tuple(Notification.from_json(each) for each in standing),
+            "ended": tuple((until, Notification.from_json(each)) for until, each in document.get("ended", ())),
         }
     )

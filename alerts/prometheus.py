@@ -6,7 +6,8 @@ before. An alert stays until a figure that may be judged is at the clear line or
 since the last breach, exactly as in :mod:`alerts.machine`. ``keep_firing_for`` would count from the clear line instead
 and be forgotten with each restart of Prometheus.
 
-What Prometheus cannot work out (a balance, the course of a year, power over a window) it takes over from Wattwell.
+What Prometheus cannot work out (a balance, the course of a year, power over a window, what is to be expected) it takes
+over from Wattwell.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alerts.machine import WITH_DATA_ALERT, data_alert_name, key_of, threshold_of
-from alerts.wording import labels_of
+from alerts.wording import dashboard_of, labels_of
 from wattwell.intervals import MINUTE, SECOND, format_duration
-from wattwell.model import ANY_METER, AlertRule
+from wattwell.model import ANY_METER, OF_FINDINGS, PER_PART, AlertRule
 
 INTERVAL = 30 * SECOND
 """Between two evaluations; ``ALERTS`` of the one before must not be older than Prometheus looks back (5 min)."""
@@ -27,7 +28,7 @@ DOWN = "WattwellDown"
 _DOWN_FOR = 5 * MINUTE
 _ROUNDING = "1e-9"
 """Two exported shares that sum to the usable share may be off by so much."""
-_BY_SITE, _BY_METER = "by (site) ", "by (site, meter) "
+_BY_SITE, _BY_METER, _BY_FAMILY = "by (site) ", "by (site, meter) ", "by (site, family) "
 _OVERHEAD, _PARTIAL = "overhead_", "ppue_"
 _SERIES = {
     "pue": "wattwell_site_pue_ratio",
@@ -90,6 +91,11 @@ def _figure(rule: AlertRule, full: float) -> _Figure | None:
             )
             silence = f"(time() - {last} > {limit})\nor\n0 * {limit}"
             return _plain("meter:wattwell_silence_seconds:judged", silence, by=_BY_METER)
+        case "finding":
+            excess = "max by (site, family) (wattwell_finding_excess_watts) / 1000"
+            return _plain("family:wattwell_finding_excess_kilowatts:judged", excess, by=_BY_FAMILY)
+        case "findings":
+            return _plain("family:wattwell_findings:judged", f"max {_BY_FAMILY}(wattwell_findings)", by=_BY_FAMILY)
         case "spool":
             return _plain("wattwell_spool_readings:judged", "max(wattwell_spool_readings)", by="")
         case _:
@@ -145,7 +151,9 @@ def _alerts(
 
 
 def _alert(rule: AlertRule, figure: _Figure, *, alone: bool) -> dict[str, Any]:
-    matchers = (*_sites(rule), *((f'meter="{rule.of}"',) if rule.signal == "stale" and rule.of != ANY_METER else ()))
+    part = "family" if rule.signal in OF_FINDINGS else "meter"
+    named = (f'{part}="{rule.of}"',) if rule.signal in PER_PART and rule.of != ANY_METER else ()
+    matchers = (*_sites(rule), *named)
     threshold, chosen = threshold_of(rule), _selector(matchers)
     clear = threshold if rule.clear is None else rule.clear
     beyond, within, worst = (">", "<=", "max") if rule.above is not None else ("<", ">=", "min")
@@ -218,7 +226,8 @@ def _labels(rule: AlertRule) -> dict[str, str]:
 
 def _annotations(rule: AlertRule, summary: str) -> dict[str, str]:
     runbook = {} if rule.runbook is None else {"runbook_url": _literal(rule.runbook)}
-    return {"summary": summary, **runbook, **{name: _literal(text) for name, text in rule.annotations.items()}}
+    boards = dashboard_of(rule, "" if rule.signal == "spool" else "{{ $labels.site }}")
+    return {"summary": summary, **runbook, **boards, **{n: _literal(text) for n, text in rule.annotations.items()}}
 
 
 def _literal(text: str) -> str:
@@ -228,7 +237,7 @@ def _literal(text: str) -> str:
 
 def _summary(rule: AlertRule, figure: _Figure, *, limits: bool) -> str:
     """``limits``: whether the rule's thresholds are those of every site."""
-    labels = {_BY_SITE: ("site",), _BY_METER: ("site", "meter"), "": ()}[figure.by]
+    labels = {_BY_SITE: ("site",), _BY_METER: ("site", "meter"), _BY_FAMILY: ("site", "family"), "": ()}[figure.by]
     selector = ",".join(f"{name}='%s'" for name in labels)
     arguments = "".join(f" $labels.{name}" for name in labels)
     asked = f'printf "{figure.seen}{{{selector}}}"{arguments} | query' if labels else f'query "{figure.seen}"'
@@ -240,21 +249,19 @@ def _summary(rule: AlertRule, figure: _Figure, *, limits: bool) -> str:
 
 def _subject(rule: AlertRule) -> str:
     site, over = "{{ $labels.site }}", f" over {rule.window}" if rule.window else ""
-    match rule.signal:
-        case "coverage":
-            return f"Coverage of {rule.kpi} of {site}{over}"
-        case "power":
-            return f"Power of {rule.of} of {site}{over}, kW"
-        case "stale":
-            return f"Seconds since the last reading of {{{{ $labels.meter }}}} of {site}"
-        case "balance":
-            return f"What the meters below a meter of {site} count more than it{over}"
-        case "spool":
-            return "Readings that wait for the store"
-        case "course":
-            return f"{rule.kpi} of {site} for the year"
-        case _:
-            return f"{rule.kpi} of {site}{over}"
+    family = "{{ $labels.family }}"
+    found = {
+        "coverage": f"Coverage of {rule.kpi} of {site}{over}",
+        "power": f"Power of {rule.of} of {site}{over}, kW",
+        "stale": f"Seconds since the last reading of {{{{ $labels.meter }}}} of {site}",
+        "balance": f"What the meters below a meter of {site} count more than it{over}",
+        "spool": "Readings that wait for the store",
+        "course": f"{rule.kpi} of {site} for the year",
+        "expected": f"What {rule.kpi} of {site}{over} is above what weather and load let expect",
+        "finding": f"Drawn beyond what is expected by the open findings of {family} at {site}, kW",
+        "findings": f"Open findings of {family} at {site}",
+    }
+    return found.get(rule.signal, f"{rule.kpi} of {site}{over}")
 
 
 def _side(rule: AlertRule) -> str:

@@ -1,12 +1,12 @@
 """Silences and acknowledgements: what is not told, by whose word and why. Pure.
 
 A silence keeps the alerts that carry all of its labels from being told between two instants; one that names a site
-alone is a maintenance window. An acknowledgement is about one alert that is open: somebody has it in hand. Neither
-changes a state. What a silence held back and still fires at its end is told then, once; whatever was told before is
-told to have ended, silence or not.
+alone, or beside it a piece of equipment, is a maintenance window. An acknowledgement is about one alert that is open:
+somebody has it in hand. Neither changes a state. What a silence held back and still fires at its end is told then,
+once; whatever was told before is told to have ended, silence or not.
 
 All of them are entered into the audit ledger as entries of the kind ``silence`` and read from there: nothing else
-stores them. A silence is called by the number of its entry.
+stores them. A silence is called by the number of its entry, a maintenance window of the configuration by 0.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from wattwell.intervals import iso, parse_iso
 from wattwell.ledger import Entry
+from wattwell.model import Maintenance, Site
 
 KIND = "silence"
 """Kind of the ledger's entries."""
@@ -40,8 +41,8 @@ class Silence:
 
     @property
     def maintenance(self) -> bool:
-        """Whether it is a whole site that is silenced."""
-        return set(self.matchers) == {"site"}
+        """Whether it is a whole site, or a piece of its equipment, that somebody works on."""
+        return set(self.matchers) - {"equipment"} == {"site"}
 
     def covers(self, labels: Mapping[str, str], at: int) -> bool:
         """Whether an alert with these labels is silenced at an instant."""
@@ -82,11 +83,48 @@ class Silences:
 
     silences: Mapping[int, Silence] = field(default_factory=dict)
     acknowledged: Mapping[Acknowledged, Acknowledgement] = field(default_factory=dict)
+    declared: tuple[Silence, ...] = ()
+    """The maintenance windows of the configuration."""
+
+    @property
+    def all(self) -> tuple[Silence, ...]:
+        """Declared and entered ones."""
+        return (*self.declared, *self.silences.values())
 
     def silencing(self, labels: Mapping[str, str], *instants: int) -> Silence | None:
         """The first silence that covers an alert at one of these instants."""
-        found = (each for each in self.silences.values() for at in instants if each.covers(labels, at))
-        return next(found, None)
+        return next((each for each in self.all for at in instants if each.covers(labels, at)), None)
+
+    def maintenance(self, site: str) -> tuple[Maintenance, ...]:
+        """The maintenance windows of a site, by time."""
+        found = [
+            Maintenance(start=each.start, end=each.end, equipment=each.matchers.get("equipment"), reason=each.reason)
+            for each in self.all
+            if each.maintenance and each.matchers["site"] == site and each.start < each.end
+        ]
+        return tuple(sorted(found, key=lambda each: (each.start, each.end)))
+
+
+def declared(sites: Iterable[Site]) -> Silences:
+    """What the configuration silences: its maintenance windows."""
+    found = [
+        Silence(
+            id=0,
+            matchers=maintenance_matchers(site.id, each.equipment),
+            start=each.start,
+            end=each.end,
+            author="configuration",
+            reason=each.reason,
+        )
+        for site in sites
+        for each in site.maintenance
+    ]
+    return Silences(declared=tuple(found))
+
+
+def maintenance_matchers(site: str, equipment: str | None) -> dict[str, str]:
+    """The labels that make a silence a maintenance window."""
+    return {"site": site} | ({} if equipment is None else {"equipment": equipment})
 
 
 def read(entries: Iterable[Entry], before: Silences | None = None) -> Silences:
@@ -106,7 +144,7 @@ def read(entries: Iterable[Entry], before: Silences | None = None) -> Silences:
         else:
             alert = (document["site"], document["alert"], document["meter"], parse_iso(document["fired_at"]))
             acknowledged[alert] = Acknowledgement(at=parse_iso(document["at"]), **who)
-    return Silences(silences=silences, acknowledged=acknowledged)
+    return replace(known, silences=silences, acknowledged=acknowledged)
 
 
 def silence_document(matchers: Mapping[str, str], start: int, end: int, author: str, reason: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from alerts.machine import AlertState, Context, Phase, Status, Transition, data_alert_name, threshold_of
 from wattwell.intervals import SECOND, format_duration, iso
-from wattwell.model import AlertRule
+from wattwell.model import OF_FINDINGS, AlertRule
 
 _MOST_DECIMALS = 9
 
@@ -34,15 +34,31 @@ def labels_of(rule: AlertRule, site: str, meter: str = "", *, data: bool = False
         "severity": rule.severity,
         "kpi": rule.kpi,
         "window": rule.window,
-        "meter": meter,
+        "family" if rule.signal in OF_FINDINGS else "meter": meter,
         "subsystem": rule.of if rule.signal == "power" else "",
     }
     return {**rule.labels, **{name: text for name, text in own.items() if text}}
 
 
+def dashboard_of(rule: AlertRule, site: str) -> dict[str, str]:
+    """The annotation that leads to the board about what a rule watches; empty where there are no boards."""
+    if rule.boards is None:
+        return {}
+    board = _BOARDS.get(rule.signal) or _KPI_BOARDS.get(rule.kpi, "site")
+    asked = "&".join(f"var-{name}={text}" for name, text in (("site", site), ("window", rule.window)) if text)
+    return {"dashboard_url": f"{rule.boards}/d/wattwell-{board}{'?' if asked else ''}{asked}"}
+
+
+_BOARDS = {
+    **dict.fromkeys(("coverage", "stale", "balance", "spool"), "ingest"),
+    **dict.fromkeys(OF_FINDINGS, "findings"),
+}
+_KPI_BOARDS = {"wue": "water", "ref": "renewables"}
+
+
 def annotations_of(rule: AlertRule, site: str, state: AlertState, meter: str = "") -> dict[str, str]:
     """Annotations of the state a rule is in."""
-    return _annotations(rule, _Words(rule, site, meter).state(state))
+    return _annotations(rule, site, _Words(rule, site, meter).state(state))
 
 
 def transition_annotations(
@@ -51,13 +67,14 @@ def transition_annotations(
     """Annotations of what has just begun or ended; ``state`` is the one after it."""
     words = _Words(rule, site, meter)
     if turned.data:
-        return _annotations(rule, words.data(state, turned.status))
-    return _annotations(rule, words.state(state) if turned.status is Status.FIRING else words.ended(state, turned))
+        return _annotations(rule, site, words.data(state, turned.status))
+    fires = turned.status is Status.FIRING
+    return _annotations(rule, site, words.state(state) if fires else words.ended(state, turned))
 
 
-def _annotations(rule: AlertRule, summary: str) -> dict[str, str]:
+def _annotations(rule: AlertRule, site: str, summary: str) -> dict[str, str]:
     runbook = {} if rule.runbook is None else {"runbook_url": rule.runbook}
-    return {"summary": summary, **runbook, **rule.annotations}
+    return {"summary": summary, **runbook, **dashboard_of(rule, site), **rule.annotations}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +137,18 @@ class _Words:
                 return f"The time since the last reading of {self.meter}{of}"
             case "balance":
                 return f"What the meters below {self.meter}{of} count more than it{over}"
+            case "finding" | "findings":
+                drawn = "What the" if rule.signal == "finding" else "The number of"
+                beyond = " draw beyond what is expected" if rule.signal == "finding" else ""
+                return f"{drawn} open findings of {self.meter.replace('_', ' ')}{of}{beyond}{_named(context)}"
             case "spool":
                 return "The number of readings that wait for the store"
             case "course":
                 return f"{label}{of} for the year"
             case _:
-                return f"{label}{of}{over}"
+                found = f"{label}{of}{over}"
+                expected = rule.signal == "expected"
+                return f"What {found} is above what weather and load let expect" if expected else found
 
     def _figure(self, state: AlertState) -> str:
         return f"{self._subject(state.context)} {self._said(state)}{_basis(state)}"
@@ -152,6 +175,11 @@ class _Words:
         scale, unit = _SCALES.get(self.rule.signal, (1.0, ""))
         threshold = threshold_of(self.rule) * scale
         return (f"{value * scale:.9g}" if exact else number(value * scale, threshold)) + unit
+
+
+def _named(context: Context) -> str:
+    """The finding that costs most."""
+    return "" if context.label is None else f" ({context.label})"
 
 
 _SCALES = {"coverage": (100.0, " %"), "balance": (1.0, " times what accuracy explains")}

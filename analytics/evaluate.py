@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from analytics.kpi.base import Kpi, Ratio
 from analytics.windows import Sums, intervals_in, named
@@ -43,9 +44,8 @@ def evaluate(
     site: Site, kpi: Kpi, window: Window, sums: Sums | None, available: Collection[str], rules: Rules
 ) -> KpiValue:
     """The KPI over the window; ``sums`` is None where the site lacks an input."""
-    blank = _blank(site, kpi, window, kpi.missing(available))
-    if blank.issues or sums is None:
-        return blank
+    if sums is None:
+        return _blank(site, kpi, window, kpi.missing(available))
     count = intervals_in(window.interval.start, window.interval.end, rules.grid)
     usable = sums.usable / count if count else 0.0
     coverage = sums.measured / (count * rules.grid) if count else 0.0
@@ -53,8 +53,8 @@ def evaluate(
     issues = [*ratio.issues, *_denominator_issues(kpi, ratio)] if sums.usable else []
     issues += _coverage_issues(usable, window, rules)
     failed = usable < rules.provisional or any(issue.severity == "error" for issue in issues)
-    return replace(
-        blank,
+    return KpiValue(
+        **_named(site, kpi, window),
         value=None if failed else ratio.numerator / ratio.denominator,
         numerator=ratio.numerator if sums.usable else None,
         denominator=ratio.denominator if sums.usable else None,
@@ -101,23 +101,30 @@ def _combine(kpi: Kpi, sums: Sums, available: Collection[str], rules: Rules) -> 
 
 def _blank(site: Site, kpi: Kpi, window: Window, issues: tuple[Issue, ...]) -> KpiValue:
     return KpiValue(
-        site=site.id,
-        kpi=kpi.name,
-        label=label_of(kpi, window.name),
-        window=window.name,
-        interval=window.interval,
+        **_named(site, kpi, window),
         value=None,
-        unit=kpi.unit,
         numerator=None,
         denominator=None,
         usable=0.0,
         coverage=0.0,
         estimated=0.0,
-        category=site.pue_category if kpi.category else None,
-        basis=basis_of(kpi, site),
         provisional=False,
         issues=issues,
     )
+
+
+def _named(site: Site, kpi: Kpi, window: Window) -> dict[str, Any]:
+    """What a value carries whatever it comes to."""
+    return {
+        "site": site.id,
+        "kpi": kpi.name,
+        "label": label_of(kpi, window.name),
+        "window": window.name,
+        "interval": window.interval,
+        "unit": kpi.unit,
+        "category": site.pue_category if kpi.category else None,
+        "basis": basis_of(kpi, site),
+    }
 
 
 def label_of(kpi: Kpi, window: str | None) -> str:

@@ -1,40 +1,98 @@
-"""Sums of a KPI's quantities over any window, from blocks of one UTC day each.
+"""Sums of the quantities of a site's figures over any window, from blocks of one UTC day each.
 
 A window is the end of its first day, whole days whose sums are kept, and the beginning of its last day: work grows
 with its days, not its intervals, and every window is summed in the same order whether it is asked for alone or among
-thousands. Counts and measured time are whole numbers, so shares are exact.
+thousands. Counts and measured time are whole numbers, so shares are exact. All figures of a site stand in one block:
+what is asked of one window is mostly asked of all of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from analytics.balance import Quantity
 from wattwell.intervals import DAY, floor_to
-from wattwell.model import Float64, Int64
+from wattwell.model import Bool, Float64, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the quantities of each figure of a site stand in its blocks."""
+
+    rows: Mapping[str, slice]
+    """By figure: the rows of its quantities."""
+    place: Mapping[str, int]
+    """By figure: which one it is."""
+    peak: Mapping[str, int]
+    """By figure that needs its peak: which of them it is."""
+    owner: Int64
+    """By row: the place of its figure."""
+
+    @classmethod
+    def of(cls, widths: Mapping[str, int], peaked: Collection[str] = ()) -> Layout:
+        """From the number of quantities of each figure; ``peaked``: those whose largest interval is asked for."""
+        bounds = list(accumulate(widths.values(), initial=0))
+        return cls(
+            rows={name: slice(*ends) for name, ends in zip(widths, pairwise(bounds), strict=True)},
+            place={name: place for place, name in enumerate(widths)},
+            peak={name: place for place, name in enumerate(name for name in widths if name in peaked)},
+            owner=np.repeat(np.arange(len(widths), dtype=np.int64), list(widths.values())),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayBlock:
-    """One KPI's quantities over one UTC day of n grid intervals."""
+    """All figures of a site over one UTC day of n grid intervals."""
 
     values: Float64
-    """Shape (quantities, n): 0 where not usable."""
+    """Shape (rows, n): 0 where the figure is not usable."""
     usable: Int64
-    """Shape (n + 1): running count of usable intervals."""
+    """Shape (figures, n + 1): running count of usable intervals."""
     measured: Int64
-    """Shape (n + 1): running sum, over usable intervals, of the smallest measured time, microseconds."""
+    """Shape (figures, n + 1): running sum, over usable intervals, of the smallest measured time, microseconds."""
     peaks: Float64
-    """Shape (n): the first quantity where usable, else -inf; empty where the KPI has no use for it."""
+    """Shape (figures that need it, n): the first quantity where usable, else -inf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All figures of a site over a span."""
+
+    sums: Float64
+    """By row."""
+    usable: Int64
+    """By figure."""
+    measured: Int64
+    """By figure, microseconds."""
+    peaks: Float64
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.sums + other.sums,
+            self.usable + other.usable,
+            self.measured + other.measured,
+            np.maximum(self.peaks, other.peaks),
+        )
+
+    def of(self, name: str, layout: Layout) -> Sums:
+        """One figure's."""
+        place, peak = layout.place[name], layout.peak.get(name)
+        return Sums(
+            sums=tuple(self.sums[layout.rows[name]].tolist()),
+            usable=int(self.usable[place]),
+            measured=int(self.measured[place]),
+            peak=-math.inf if peak is None else float(self.peaks[peak]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """One KPI's quantities over a window."""
+    """One figure's quantities over a window."""
 
     sums: tuple[float, ...]
     usable: int
@@ -43,68 +101,78 @@ class Sums:
     peak: float
     """Largest interval value of the first quantity; -inf without one."""
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            sums=tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
-            usable=self.usable + other.usable,
-            measured=self.measured + other.measured,
-            peak=max(self.peak, other.peak),
-        )
 
-
-def day_blocks(quantities: Sequence[Quantity], days: int, peaks: bool) -> list[DayBlock]:
-    """Blocks of consecutive UTC days from quantities over all of their intervals."""
-    usable = np.logical_and.reduce([quantity.usable for quantity in quantities])
-    measured = np.minimum.reduce([quantity.measured for quantity in quantities])
-    values = np.stack([np.where(usable, quantity.value, 0.0) for quantity in quantities])
-    values = values.reshape(len(quantities), days, -1)
-    width = DAY // values.shape[-1]
-
-    def running(column: Int64) -> Int64:
-        padded = np.zeros((days, values.shape[-1] + 1), dtype=np.int64)
-        np.cumsum(column.reshape(days, -1), axis=-1, out=padded[:, 1:])
-        return padded
-
-    counts = running(usable.astype(np.int64))
-    spans = running(np.where(usable, np.rint(measured * width), 0.0).astype(np.int64))
-    top = np.where(usable, quantities[0].value, -np.inf).reshape(days, -1)
+def day_blocks(figures: Mapping[str, Sequence[Quantity]], layout: Layout, days: int) -> list[DayBlock]:
+    """Blocks of consecutive UTC days, from the quantities of each figure over all of their intervals."""
+    usable = np.stack([_all_usable(quantities) for quantities in figures.values()])
+    measured = np.stack([_least_measured(quantities) for quantities in figures.values()])
+    given = np.stack([quantity.value for quantities in figures.values() for quantity in quantities])
+    values = np.where(usable[layout.owner], given, 0.0)
+    peaked = [layout.place[name] for name in layout.peak]
+    first = [layout.rows[name].start for name in layout.peak]
+    peaks = np.where(usable[peaked], given[first], -np.inf)
+    width = DAY * days // usable.shape[1]
+    counts = _running(usable.astype(np.int64), days)
+    spans = _running(np.where(usable, np.rint(measured * width), 0.0).astype(np.int64), days)
+    values, peaks = (column.reshape(len(column), days, usable.shape[1] // days) for column in (values, peaks))
     return [
-        DayBlock(
-            values=values[:, day], usable=counts[day], measured=spans[day], peaks=top[day] if peaks else np.empty(0)
-        )
+        DayBlock(values=values[:, day], usable=counts[:, day], measured=spans[:, day], peaks=peaks[:, day])
         for day in range(days)
     ]
 
 
-def part(block: DayBlock, low: int, high: int) -> Sums:
+def _all_usable(quantities: Sequence[Quantity]) -> Bool:
+    found = quantities[0].usable
+    for quantity in quantities[1:]:
+        found = found & quantity.usable
+    return found
+
+
+def _least_measured(quantities: Sequence[Quantity]) -> Float64:
+    found = quantities[0].measured
+    for quantity in quantities[1:]:
+        found = np.minimum(found, quantity.measured)
+    return found
+
+
+def _running(columns: Int64, days: int) -> Int64:
+    """Running sums of each row by day, from 0 on."""
+    rows = columns.reshape(len(columns), days, -1)
+    padded = np.zeros((*rows.shape[:2], rows.shape[2] + 1), dtype=np.int64)
+    np.cumsum(rows, axis=-1, out=padded[..., 1:])
+    return padded
+
+
+def part(block: DayBlock, low: int, high: int) -> Totals:
     """The sums over intervals [low, high) of a block's day."""
-    peaks = block.peaks[low:high]
-    return Sums(
-        sums=tuple(block.values[:, low:high].sum(axis=1).tolist()),
-        usable=int(block.usable[high] - block.usable[low]),
-        measured=int(block.measured[high] - block.measured[low]),
-        peak=float(peaks.max()) if len(peaks) else -math.inf,
+    return Totals(
+        np.add.reduce(block.values[:, low:high], axis=1),
+        block.usable[:, high] - block.usable[:, low],
+        block.measured[:, high] - block.measured[:, low],
+        np.maximum.reduce(block.peaks[:, low:high], axis=1, initial=-np.inf),
     )
 
 
-def whole(block: DayBlock) -> Sums:
+def whole(block: DayBlock) -> Totals:
     """The sums over all of a block's day."""
-    return part(block, 0, len(block.usable) - 1)
+    return part(block, 0, block.values.shape[1])
 
 
-def total(days: Sequence[Sums], width: int) -> Sums:
-    """The sum of whole days, correctly rounded; ``width`` is the number of quantities."""
-    return Sums(
-        sums=tuple(math.fsum(day.sums[place] for day in days) for place in range(width)),
-        usable=sum(day.usable for day in days),
-        measured=sum(day.measured for day in days),
-        peak=max((day.peak for day in days), default=-math.inf),
+def total(days: Sequence[Totals], layout: Layout) -> Totals:
+    """The sum of whole days, correctly rounded."""
+    figures, peaks = len(layout.place), len(layout.peak)
+    sums = zip(*(day.sums.tolist() for day in days), strict=True)
+    return Totals(
+        np.array([math.fsum(column) for column in sums]) if days else np.zeros(len(layout.owner)),
+        sum((day.usable for day in days), np.zeros(figures, dtype=np.int64)),
+        sum((day.measured for day in days), np.zeros(figures, dtype=np.int64)),
+        np.maximum.reduce([day.peaks for day in days], axis=0, initial=-np.inf) if days else np.full(peaks, -np.inf),
     )
 
 
 def window_sums(
-    start: int, end: int, grid: int, block: Callable[[int], DayBlock], middle: Callable[[int, int], Sums]
-) -> Sums:
+    start: int, end: int, grid: int, block: Callable[[int], DayBlock], middle: Callable[[int, int], Totals]
+) -> Totals:
     """Sums over ``[start, end)``, grid edges; ``block`` gives a day's block, ``middle`` the total of whole days."""
     first, last = floor_to(start, DAY), floor_to(end, DAY)
     low, high = (start - first) // grid, (end - last) // grid

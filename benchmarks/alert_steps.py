@@ -1,15 +1,15 @@
 """How long one step of the alert rules takes: 1,000 sites x 20 rules on one core; prints JSON.
 
-    python benchmarks/alert_steps.py [--sites 1000] [--rules 20] [--stored 100]
+    python benchmarks/alert_steps.py [--sites 1000] [--rules 20] [--stored 1000]
 
 * ``step``: the rules themselves, from samples to the new board, as the figures of one grid edge come in;
 * ``documents``: the board as the documents that are stored after each step;
-* ``figures``: every KPI and window of every site at one edge, for /metrics, the page and the rules alike;
-* ``watch``: all of ``AlertWatch.step`` for one live edge with those figures at hand: what else the rules look at, the
-  rules, and the states into a DuckDB file. Both are of ``--stored`` sites with two
-  meters and four hours of readings each, and grow with their number.
+* ``watch``: all of ``AlertWatch.step`` for one live edge, after the interval that ends there has come in for every
+  site: what the rules look at from a DuckDB file, the rules, and their states into the file;
+* ``figures``: every KPI and window of every site at that edge, for /metrics and the page.
+Both are of ``--stored`` sites with two meters and four hours of readings each.
 
-The limit is one second for ``step``; the exit code is 1 beyond.
+The limit is one second of processor time, for each ``step`` and for the median ``watch``; the exit code is 1 beyond.
 """
 
 from __future__ import annotations
@@ -134,22 +134,22 @@ def readings(config: Config, start: int, end: int) -> Readings:
 
 
 def watched(config: Config, folder: Path) -> tuple[list[float], list[float]]:
-    """Seconds of each live edge: making the figures of the edge, and ``AlertWatch.step`` with them at hand."""
+    """Seconds of each live edge: ``AlertWatch.step`` from the store, and making the figures of the edge for others."""
     now = START + 4 * HOUR
     store = DuckdbStore.open(folder / "bench.duckdb", lambda: now)
     try:
         engine = Engine(config, config.rules, store, lambda: now, {})
         store.commit(readings(config, START, now + 1), [])
         engine.refresh()
-        made, stepped = [], []
-        for _ in range(3):
+        stepped, made = [], []
+        for _ in range(5):
             store.commit(readings(config, now + 1, now + GRID + 1), [])
             now += GRID
             with patch.object(engine.watch, "step"):
                 engine.refresh()
-            made.append(timed(engine.snapshot))
             stepped.append(timed(partial(engine.watch.step, now)))
-        return made, stepped
+            made.append(timed(engine.snapshot))
+        return stepped, made
     finally:
         store.close()
 
@@ -159,14 +159,14 @@ def main() -> int:
     wanted = argparse.ArgumentParser()
     wanted.add_argument("--sites", type=int, default=1000)
     wanted.add_argument("--rules", type=int, default=20)
-    wanted.add_argument("--stored", type=int, default=100, help="sites of `figures` and `watch`")
+    wanted.add_argument("--stored", type=int, default=1000, help="sites of `watch` and `figures`")
     args = wanted.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as name:
         config = configuration(Path(name), args.sites, args.rules)
         steps, writes = pure(config)
-        made, stepped = watched(configuration(Path(name), args.stored, args.rules), Path(name))
-    parts = {"step": steps, "documents": writes, "figures": made, "watch": stepped}
+        stepped, made = watched(configuration(Path(name), args.stored, args.rules), Path(name))
+    parts = {"step": steps, "documents": writes, "watch": stepped, "figures": made}
     median = {part: round(float(np.median(taken)), 4) for part, taken in parts.items()}
     print(
         json.dumps(
@@ -175,11 +175,11 @@ def main() -> int:
                 "rules": args.rules,
                 "stored": args.stored,
                 "seconds": median,
-                "worst_step": round(max(steps), 4),
+                "worst": {"step": round(max(steps), 4), "watch": round(max(stepped), 4)},
             }
         )
     )
-    return 0 if max(steps) <= LIMIT else 1
+    return 0 if max(*steps, median["watch"]) <= LIMIT else 1
 
 
 if __name__ == "__main__":

@@ -43,12 +43,12 @@ def meter(id: str = "grid-a", quantity: str = "energy", accumulation: str = "reg
     return Meter(**(fields | changes))
 
 
-def site(meters: Sequence[Meter], id: str = "s") -> Site:
+def site(meters: Sequence[Meter], id: str = "s", zone: str = "UTC") -> Site:
     """A site of these meters."""
     return Site(
         id=id,
         name=id,
-        zone="UTC",
+        zone=zone,
         pue_category=1,
         it_power_kw=None,
         fiscal_year_start=1,
@@ -103,9 +103,11 @@ def take(ingestor: Ingestor, messages: Sequence[Message]) -> None:
     assert ingestor.ingest(messages, lambda _: True), ingestor.stats().store_error
 
 
-def live(messages: Sequence[Message], meters: Sequence[Meter], late: int | None = LATE) -> Normalised:
-    """What the live path makes of messages on topics that are bound to a meter."""
-    sites = [site(meters)]
+def live(
+    messages: Sequence[Message], meters: Sequence[Meter], late: int | None = LATE, zone: str = "UTC"
+) -> Normalised:
+    """What the live path makes of messages on topics that are bound to a meter of a site in a zone."""
+    sites = [site(meters, zone=zone)]
     table = MeterTable.of(sites)
     router = Router(sites, table)
     out = PointsBuilder()

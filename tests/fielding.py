@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from analytics.fold import MeterFold
-from collector.decoders import decode
 from collector.dialects.base import Message
-from collector.normalise import MeterTable, Normalised, normalise
-from collector.points import PointsBuilder
-from collector.topics import Router
-from tests.collecting import LATE, meter, site
+from tests.collecting import live, meter
 from wattwell.intervals import MINUTE, SECOND, iso, parse_iso
 from wattwell.model import Meter, MeterEvent, Reject, Source
 
@@ -39,32 +35,16 @@ def sent(topic: str, payload: object, at: str | int, *, retained: bool = False) 
     return Message(topic, data.encode() if isinstance(data, str) else data, retained, arrival)
 
 
-def judged(messages: Sequence[Message], meters: Sequence[Meter], zone: str = "UTC") -> Normalised:
-    """What the live path makes of messages for the meters of a site in a zone."""
-    sites = [replace(site(meters), zone=zone)]
-    table = MeterTable.of(sites)
-    router = Router(sites, table)
-    out = PointsBuilder()
-    rejects: list[Reject] = []
-    for one in messages:
-        route = router.route(one.topic)
-        assert route is not None, one.topic
-        if reject := decode(one, route, out):
-            rejects.append(reject)
-    found = normalise(out.build(), table, LATE)
-    return Normalised(found.readings, rejects + found.rejects)
-
-
 def read(messages: Sequence[Message], meters: Sequence[Meter], zone: str = "UTC") -> list[tuple[str, str, float]]:
     """(meter, time, value in the meter's unit) of each accepted reading."""
-    readings = judged(messages, meters, zone).readings
+    readings = live(messages, meters, zone=zone).readings
     rows = zip(readings.meter.tolist(), readings.at.tolist(), readings.value.tolist(), strict=True)
     return [(readings.keys[m][1], iso(t), v) for m, t, v in rows if not np.isnan(v)]
 
 
 def refused(messages: Sequence[Message], meters: Sequence[Meter], zone: str = "UTC") -> list[tuple[str, str | None]]:
     """(reason, what was sent) of each reject."""
-    return [(one.reason, one.value) for one in judged(messages, meters, zone).rejects]
+    return [(one.reason, one.value) for one in live(messages, meters, zone=zone).rejects]
 
 
 @dataclass(frozen=True)
@@ -83,7 +63,7 @@ class Outcome:
 
 def booked(messages: Sequence[Message], one: Meter, zone: str = "UTC") -> Outcome:
     """What METERING books of the messages for one meter."""
-    found = judged(messages, [one], zone)
+    found = live(messages, [one], zone=zone)
     order = np.argsort(found.readings.at, kind="stable")
     fold = MeterFold(one, MINUTE)
     fold.feed(found.readings.at[order], found.readings.value[order])

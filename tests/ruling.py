@@ -58,6 +58,11 @@ def input_series(rule: AlertRule, site: str, found: Sequence[Edge]) -> list[dict
                 _series(f'wattwell_site_power_watts{{subsystem="{rule.of}"', rule, site, watts),
                 _series('wattwell_kpi_coverage_ratio{kpi="dcie",window="1h"', rule, site, known),
             ]
+        case "finding", _:
+            watts = [None if e.value is None else e.value * 1000 for e in found]
+            return [_series(f'wattwell_finding_excess_watts{{family="{rule.of}"', rule, site, watts)]
+        case "findings", _:
+            return [_series(f'wattwell_findings{{family="{rule.of}"', rule, site, [e.value for e in found])]
         case _, kpi:
             name = {"pue": 'wattwell_site_pue_ratio{category="1"', "wue": f"{_WUE}{{"}[kpi]
             usable = [1.0 if e.value is not None or e.withheld is not None else 0.2 for e in found]

@@ -12,6 +12,7 @@ from tests.support import T0, readings_of
 from wattwell.config import parse
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
+from wattwell.engine.findings import Detector, Expectations
 from wattwell.intervals import HOUR, MINUTE, parse_iso
 from wattwell.store.duckdb import DuckdbStore
 
@@ -53,6 +54,8 @@ class Site:
     """Readings before it are stored."""
     listener: Listener | None = field(default_factory=Listener)
     """None where history is filled in."""
+    detector: Detector | None = None
+    expectations: Expectations | None = None
     period: Mapping[str, int] = field(default_factory=lambda: {"grid": 5 * MINUTE, "it": 5 * MINUTE})
 
     def __post_init__(self) -> None:
@@ -61,7 +64,8 @@ class Site:
     def restart(self) -> None:
         """A new engine on the same store."""
         notifiers = None if self.listener is None else {"listener": self.listener}
-        self.engine = Engine(self.config, self.config.rules, self.store, lambda: self.now, notifiers)
+        found = (self.detector, self.expectations)
+        self.engine = Engine(self.config, self.config.rules, self.store, lambda: self.now, notifiers, *found)
 
     def send(self, until: int) -> None:
         """Stores the readings up to an instant, that included."""

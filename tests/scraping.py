@@ -16,7 +16,9 @@ from collector.backfill import backfill
 from collector.dialects.base import Message
 from collector.simulate import Simulator, SiteSpec, demo_fault, site_document
 from collector.simulate.files import TELEMETRY, write_folder
+from tests.finding import Scripted, a_finding
 from tests.servers import VictoriaMetrics, answers, free_port, program, wait_until
+from tests.support import T0
 from wattwell.app.access import open_engine
 from wattwell.app.service import Service
 from wattwell.config import Config, parse
@@ -79,15 +81,17 @@ class Scraped:
 def simulated(folder: Path) -> Scraped:
     """Half a year of history from files, then some hours of messages.
 
-    A fault begins at the northern site and a dial of it shows a wrong zero once; at the southern one a meter falls
-    silent and another never speaks; some messages are no readings.
+    A fault begins at the northern site, something is found there, and a dial of it shows a wrong zero once; at the
+    southern one a meter falls silent and another never speaks; some messages are no readings.
     """
     specs = [SiteSpec(id=site, timezone=zone) for site, zone in zip(SITES, ("UTC", "Asia/Shanghai"), strict=True)]
     simulators = [Simulator(spec, seed=at + 1, start_us=START, step_us=STEP) for at, spec in enumerate(specs)]
     config = _config(specs, folder)
     begin = START + HISTORY
     now = begin
-    with open_engine(config, lambda: now) as engine:
+    opens, closes = ((begin + hours * HOUR - T0) / HOUR for hours in (2, 99))
+    detector = Scripted(site=SITES[0], opens=opens, closes=closes, finding=a_finding(start=begin))
+    with open_engine(config, lambda: now, detector=detector) as engine:
         for simulator in simulators:
             write_folder(folder / simulator.spec.id, simulator, HISTORY // STEP)
             backfill([folder / simulator.spec.id / TELEMETRY], simulator.spec.id, config, engine.store.commit, now)

@@ -9,10 +9,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pytest
 
@@ -56,50 +56,76 @@ def answers(port: int) -> bool:
 
 
 @dataclass
-class Mosquitto:
-    """A mosquitto broker of one test."""
+class Server:
+    """A server of one test: its files in ``folder``, what it says in ``folder/NAME.log``."""
 
+    name: ClassVar[str]
+    """Of the program."""
     folder: Path
     port: int = field(default_factory=free_port)
-    lines: Sequence[str] = ("allow_anonymous true",)
-    """Configuration below the listener."""
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def url(self) -> str:
+        """Where it answers, for one that speaks HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def arguments(self) -> Sequence[str | Path]:
+        """What it is started with; writes its configuration, where it has one."""
+        raise NotImplementedError
+
     def start(self) -> None:
-        """Starts the broker and waits until it accepts connections."""
+        """Starts the server and waits until it accepts connections."""
+        where = self.folder / f"{self.name}.log"
+        with where.open("ab") as log:
+            self.process = subprocess.Popen([program(self.name), *self.arguments()], stdout=log, stderr=log)
+        wait_until(lambda: answers(self.port), f"{self.name} answers on port {self.port}: {where}")
+
+    def stop(self) -> None:
+        """Ends the server as a service manager would."""
+        self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> None:
+        """Ends the server as a power cut would: what it had not written to disk is gone."""
+        self._end(subprocess.Popen.kill)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self.process is not None:
+            how(self.process)
+            self.process.wait(timeout=30)
+            self.process = None
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Started, and stopped at the end of the block."""
+        program(self.name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+
+
+@dataclass
+class Mosquitto(Server):
+    """A mosquitto broker of one test."""
+
+    name = "mosquitto"
+    lines: Sequence[str] = ("allow_anonymous true",)
+    """Configuration below the listener."""
+
+    def arguments(self) -> Sequence[str | Path]:
+        """The broker's, with a configuration that keeps everything."""
         settings = self.folder / "mosquitto.conf"
         general = ["max_queued_messages 0", "set_tcp_nodelay true", f"listener {self.port} 127.0.0.1"]
         settings.write_text("\n".join([*general, *self.lines, ""]))
-        with (self.folder / "mosquitto.log").open("ab") as log:
-            self.process = subprocess.Popen([program("mosquitto"), "-c", settings], stdout=log, stderr=log)
-        wait_until(lambda: answers(self.port), f"mosquitto answers on port {self.port}: {self.folder}/mosquitto.log")
-
-    def stop(self) -> None:
-        """Ends the broker as a service manager would."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=10)
-            self.process = None
-
-    def kill(self) -> None:
-        """Ends the broker as a power cut would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(timeout=10)
-            self.process = None
+        return "-c", settings
 
 
-@contextmanager
-def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
+def mosquitto(folder: Path, *lines: str) -> AbstractContextManager[Mosquitto]:
     """A running broker with these configuration lines; by default anybody may connect."""
-    program("mosquitto")
-    folder.mkdir(parents=True, exist_ok=True)
-    broker = Mosquitto(folder, lines=lines or ("allow_anonymous true",))
-    broker.start()
-    try:
-        yield broker
-    finally:
-        broker.stop()
+    return (Mosquitto(folder, lines=lines) if lines else Mosquitto(folder)).running()
 
 
 def certificates(folder: Path) -> tuple[Path, Path]:
@@ -114,102 +140,52 @@ def certificates(folder: Path) -> tuple[Path, Path]:
 
 
 @dataclass
-class VictoriaMetrics:
+class VictoriaMetrics(Server):
     """A victoria-metrics server of one test, whose data outlive it."""
 
-    folder: Path
-    port: int = field(default_factory=free_port)
+    name = "victoria-metrics"
     options: Sequence[str] = ("-dedup.minScrapeInterval=1ms", "-retentionPeriod=100y")
-    process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Starts the server and waits until it accepts connections."""
-        command = [
-            program("victoria-metrics"),
+    def arguments(self) -> Sequence[str | Path]:
+        """The server's, with little memory."""
+        return (
             f"-storageDataPath={self.folder / 'victoria-metrics'}",
             f"-httpListenAddr=127.0.0.1:{self.port}",
             "-memory.allowedBytes=64MB",
             *self.options,
-        ]
-        with (self.folder / "victoria-metrics.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        where = f"{self.folder}/victoria-metrics.log"
-        wait_until(lambda: answers(self.port), f"victoria-metrics answers on port {self.port}: {where}")
-
-    def stop(self) -> None:
-        """Ends the server as a service manager would."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=30)
-            self.process = None
-
-    def kill(self) -> None:
-        """Ends the server as a power cut would: what it had not written to disk is gone."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(timeout=10)
-            self.process = None
+        )
 
 
-@contextmanager
-def victoria_metrics(folder: Path, *options: str) -> Iterator[VictoriaMetrics]:
+def victoria_metrics(folder: Path, *options: str) -> AbstractContextManager[VictoriaMetrics]:
     """A running victoria-metrics; by default it removes repeated samples."""
-    program("victoria-metrics")
-    folder.mkdir(parents=True, exist_ok=True)
-    server = VictoriaMetrics(folder, options=options) if options else VictoriaMetrics(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    return (VictoriaMetrics(folder, options=options) if options else VictoriaMetrics(folder)).running()
 
 
 @dataclass
-class Alertmanager:
+class Alertmanager(Server):
     """A Prometheus Alertmanager of one test. What it was told is gone when it stops, as with any Alertmanager."""
 
-    folder: Path
+    name = "prometheus-alertmanager"
     webhook: str = ""
     """Where it tells, grouped by site; empty: nowhere."""
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    interval: str = "1s"
+    """How long it waits until it tells what is new of a group that it has told of."""
 
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Starts the server and waits until it is ready."""
+    def arguments(self) -> Sequence[str | Path]:
+        """The server's, alone and with its configuration."""
         told = f'webhook_configs: [{{url: "{self.webhook}", send_resolved: true}}]' if self.webhook else ""
         settings = self.folder / "alertmanager.yml"
         settings.write_text(
-            "route: {receiver: here, group_by: [site], group_wait: 500ms, group_interval: 1s, repeat_interval: 1h}\n"
+            "route: {receiver: here, group_by: [site], group_wait: 500ms, "
+            f"group_interval: {self.interval}, repeat_interval: 1h}}\n"
             f"receivers:\n  - name: here\n    {told}\n"
         )
-        command = [
-            program("prometheus-alertmanager"),
+        return (
             f"--config.file={settings}",
             f"--storage.path={self.folder / 'alertmanager'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--cluster.listen-address=",
-        ]
-        where = self.folder / "alertmanager.log"
-        with where.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_until(lambda: answers(self.port), f"prometheus-alertmanager answers on port {self.port}: {where}")
-
-    def stop(self) -> None:
-        """Ends the server as a service manager would."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=10)
-            self.process = None
+        )
 
     def shown(self) -> list[dict[str, Any]]:
         """What ``amtool alert query`` shows: the alerts that are active."""
@@ -223,14 +199,6 @@ class Alertmanager:
         return sorted((each["labels"]["site"], each["labels"]["alertname"]) for each in self.shown())
 
 
-@contextmanager
-def alertmanager(folder: Path, webhook: str = "") -> Iterator[Alertmanager]:
+def alertmanager(folder: Path, webhook: str = "", interval: str = "1s") -> AbstractContextManager[Alertmanager]:
     """A running Alertmanager that tells ``webhook`` half a second after the first alert of a site."""
-    program("prometheus-alertmanager")
-    folder.mkdir(parents=True, exist_ok=True)
-    server = Alertmanager(folder, webhook)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    return Alertmanager(folder, webhook=webhook, interval=interval).running()

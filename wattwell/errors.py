@@ -14,6 +14,10 @@ class UsageError(WattwellError):
     """A wrong command line or request; exit code 2, HTTP 400."""
 
 
+class UnknownError(UsageError):
+    """What was asked for by its id does not exist; exit code 2, HTTP 404."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with the configuration."""

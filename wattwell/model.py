@@ -350,7 +350,7 @@ class KpiValue:
     """Shares that make up the numerator, by source."""
 
 
-SIGNALS = ("kpi", "coverage", "power", "stale", "balance", "spool", "course", "finding", "findings")
+SIGNALS = ("kpi", "coverage", "power", "stale", "balance", "spool", "course", "finding", "findings", "expected")
 """What an alert rule may watch.
 
 kpi: a KPI over a rolling window, in the KPI's unit. coverage: the measured share of a KPI's rolling window, 0-1. power:
@@ -358,7 +358,8 @@ mean kilowatts of a subsystem over the last complete interval, or over a rolling
 last reading. balance: by how much the children of a meter count more than the meter itself over a rolling window, as a
 multiple of what accuracy explains; negative where they count less. spool: readings that wait for the store. course: the
 KPI that the calendar year will end with, at the end of its interval that is kinder to the rule. finding: kilowatts that
-the open findings of a family draw beyond what is expected; findings: how many are open.
+the open findings of a family draw beyond what is expected; findings: how many are open. expected: by how much a KPI
+over a rolling window is above what the site's own history lets expect of the same weather and load.
 """
 PER_METER = ("stale", "balance")
 """Signals of a meter: a rule on them has one alert a meter."""
@@ -376,7 +377,7 @@ class AlertRule:
     signal: str = "kpi"
     """One of SIGNALS."""
     kpi: str
-    """KPI of the signals kpi, coverage and course; else empty."""
+    """KPI of the signals kpi, coverage, course and expected; else empty."""
     of: str = ""
     """Subsystem of power; meter, or family of findings, or ANY_METER; ``readings`` of spool; else empty."""
     window: str
@@ -396,6 +397,8 @@ class AlertRule:
     annotations: Mapping[str, str] = field(default_factory=dict)
     runbook: str | None = None
     """URL of what to do; the annotation ``runbook_url``."""
+    boards: str | None = None
+    """Where Grafana shows Wattwell's boards, without a slash at the end; the annotation ``dashboard_url``."""
 
 
 FAMILIES = (

@@ -57,6 +57,7 @@ TEMPERATURE_ROLES = (
     "outdoor_wet_bulb",
     "supply_air",
     "return_air",
+    "mixed_air",
     "rack_inlet",
     "rack_outlet",
     "hall_air",
@@ -66,8 +67,9 @@ TEMPERATURE_ROLES = (
     "cw_return",
 )
 FLOW_ROLES = ("chw_flow", "cw_flow")
-RATIO_ROLES = ("fan_speed", "valve", "damper", "outdoor_air_fraction", "status")
-SENSOR_ROLES = (*TEMPERATURE_ROLES, "outdoor_humidity", *FLOW_ROLES, "setpoint", *RATIO_ROLES)
+HUMIDITY_ROLES = ("outdoor_humidity", "hall_humidity")
+RATIO_ROLES = ("fan_speed", "valve", "cooling_valve", "heating_valve", "damper", "outdoor_air_fraction", "status")
+SENSOR_ROLES = (*TEMPERATURE_ROLES, *HUMIDITY_ROLES, *FLOW_ROLES, "setpoint", *RATIO_ROLES)
 """Observed, and on no KPI side."""
 
 _SETPOINT_KINDS = frozenset(QuantityKind) - {QuantityKind.ENERGY, QuantityKind.WATER}
@@ -86,7 +88,7 @@ ROLES: dict[str, frozenset[QuantityKind]] = {
     **dict.fromkeys(_ENERGY_ROLES, ENERGY_KINDS),
     **dict.fromkeys(WATER_ROLES, WATER_KINDS),
     **dict.fromkeys(TEMPERATURE_ROLES, frozenset({QuantityKind.TEMPERATURE})),
-    "outdoor_humidity": frozenset({QuantityKind.HUMIDITY}),
+    **dict.fromkeys(HUMIDITY_ROLES, frozenset({QuantityKind.HUMIDITY})),
     **dict.fromkeys(FLOW_ROLES, WATER_KINDS),
     "setpoint": _SETPOINT_KINDS,
     **dict.fromkeys(RATIO_ROLES, frozenset({QuantityKind.RATIO})),

@@ -27,6 +27,8 @@ BEYOND = 0.10
 """Share of the value by which an extrapolation may be off, for each driver scale."""
 FEWEST = 14 * 24
 """Hours of history below which nothing is forecast."""
+MOST = 0.6
+"""Share of the streams that must be known in an hour for it to be a like hour: one that is set aside says nothing."""
 _RIDGE = 0.05
 _BLOCK = 1024
 
@@ -64,28 +66,29 @@ class Forecast:
     """From the centre of the like hours, in driver scales: above FAR an extrapolation."""
 
 
-def learn(
-    drivers: Float64, value: Float64, at: Int64, floor: Float64, proportional: Bool
-) -> tuple[Analogs, Float64]:
-    """Keeps the hours whose drivers are known, and forecasts each from others.
-
-    Beside the history: by how many standard errors each hour was off, (hours, streams); NaN where that is not known.
-    """
-    known = ~np.isnan(drivers).any(axis=1)
-    standard = np.full(value.shape, np.nan)
+def gather(drivers: Float64, value: Float64, error: Float64, at: Int64, floor: Float64, proportional: Bool) -> Analogs:
+    """Keeps the hours whose drivers are known, and most of the streams."""
+    known = ~np.isnan(drivers).any(axis=1) & ((~np.isnan(value)).mean(axis=1) >= MOST)
     index = NearestNeighbors(algorithm="kd_tree", n_neighbors=NEIGHBOURS)
     kept = Analogs(
-        drivers=np.ascontiguousarray(drivers[known]), value=value[known], error=np.full((int(known.sum()), value.shape[1]), np.nan),
-        at=at[known], index=index, floor=floor, proportional=proportional,
+        drivers=np.ascontiguousarray(drivers[known]), value=value[known], error=error[known], at=at[known],
+        index=index, floor=floor, proportional=proportional,
     )  # fmt: skip
+    if len(kept) >= FEWEST:
+        index.fit(kept.drivers)
+    return kept
+
+
+def cross_validate(kept: Analogs) -> tuple[Float64, Float64]:
+    """Forecasts each hour from others that are APART, and notes how far off that was in ``kept.error``.
+
+    Errors in units and in standard errors, (hours, streams); NaN where that is not known.
+    """
     if len(kept) < FEWEST:
-        return kept, standard
-    index.fit(kept.drivers)
+        return kept.error, np.full(kept.error.shape, np.nan)
     like = _like(kept, kept.drivers, kept.at)
-    error = kept.error
-    error[:] = kept.value - np.concatenate([_expected(kept, part) for part in like])
-    standard[known] = error / np.concatenate([_sigma(kept, part) for part in like])
-    return kept, standard
+    kept.error[:] = kept.value - np.concatenate([_expected(kept, part) for part in like])
+    return kept.error, kept.error / np.concatenate([_sigma(kept, part) for part in like])
 
 
 def forecast(kept: Analogs, drivers: Float64) -> Forecast:
@@ -167,7 +170,8 @@ def _slopes(kept: Analogs, like: _Like, value: Float64) -> Float64:
     spread = np.einsum("nkd,nke,nks->nsde", points, points, weight, optimize=True)
     spread = spread - centre[..., :, None] * centre[..., None, :] + _RIDGE * np.eye(points.shape[2])
     moment = np.einsum("nkd,nks->nsd", points, weight * np.nan_to_num(value))
-    return np.linalg.solve(spread, moment[..., None])[..., 0]  # type: ignore[no-any-return]
+    slopes: Float64 = np.linalg.solve(spread, moment[..., None])[..., 0]
+    return slopes
 
 
 def _growth(asked: Float64, served: Float64) -> Float64:

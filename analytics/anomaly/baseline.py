@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,9 @@ from analytics.anomaly.analogs import Analogs
 from analytics.anomaly.change import cusum
 from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
-from analytics.anomaly.streams import Stream, it_terms, values
+from analytics.anomaly.streams import Stream, it_terms, values, weather_meters
 from wattwell.intervals import HOUR
-from wattwell.model import Bool, Float64
+from wattwell.model import Float64
 
 LOAD_SCALE = 0.06
 """Share of the usual load that makes two hours unlike."""
@@ -42,11 +42,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of a stream's CUSUM: what it makes of each hour, and where it alarms."""
+    """Of the streams' CUSUMs: what they make of each hour, and where they alarm; infinite where they do not judge."""
 
-    allowance: float
-    high: float
-    low: float
+    allowance: Float64
+    high: Float64
+    low: Float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +54,25 @@ class Baseline:
     """What has been learnt."""
 
     groups: tuple[Group, ...]
-    limits: tuple[Limits, ...]
-    """By stream; infinite where it is not judged."""
+    limits: Limits
     drift: Float64
     """By stream: by how many standard errors the plant has been off of late."""
     hours: Float64
     """By stream: hours of history that it is learnt from."""
+    weekly: Float64
+    """By stream: standard error of the expected mean of a week, in its unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """Hours beside what was expected of them, (hours, streams)."""
 
-    actual: Float64
     expected: Float64
     sigma: Float64
+    standard: Float64
+    """Departure in standard errors."""
     z: Float64
-    """Departure in standard errors, less the drift, cut at the clip; NaN where an hour is not judged."""
+    """The same less the drift, cut at the clip; NaN where an hour is not judged."""
 
 
 def columns(streams: Sequence[Stream], frame: Frame) -> Float64:
@@ -80,32 +82,24 @@ def columns(streams: Sequence[Stream], frame: Frame) -> Float64:
 
 def space(stream: Stream, frame: Frame) -> Float64 | None:
     """The drivers of a stream, not yet scaled, (hours, drivers); None where the site does not measure them."""
-    if stream.space in ("profile", "none"):
+    if stream.space == "profile":
         hour, day = frame.local_hours % 24, frame.local_hours // 24
         angle = 2 * np.pi * hour / 24
         weekend = ((day + 3) % 7 >= 5) * _WEEKEND
         return np.column_stack([_CIRCLE * np.cos(angle), _CIRCLE * np.sin(angle), weekend, day / _SEASON])
     if stream.space in ("plant", "load"):
         return np.column_stack([frame.sum(driver) for driver in stream.drivers])
-    weather = _weather(frame)
-    return None if weather is None else np.column_stack([frame.sum(it_terms(frame.site)), *weather])
-
-
-def _weather(frame: Frame) -> list[Float64] | None:
-    """Outdoor dry bulb and wet bulb; None without the first."""
-    found = []
-    for role in ("outdoor_dry_bulb", "outdoor_wet_bulb"):
-        named = [meter.id for meter in frame.site.meters.values() if meter.role == role]
-        if named:
-            found.append(frame.value[named[0]])
-        elif role == "outdoor_dry_bulb":
-            return None
-    return found
+    weather = weather_meters(frame.site)
+    return (
+        np.column_stack([frame.sum(it_terms(frame.site)), *(frame.value[name] for name in weather)])
+        if weather
+        else None
+    )
 
 
 def _scales(stream: Stream, drivers: Float64) -> Float64:
     """By how much two hours must differ in each driver to be unlike."""
-    if stream.space in ("profile", "none"):
+    if stream.space == "profile":
         return np.ones(drivers.shape[1])
     known = drivers[:, 0][~np.isnan(drivers[:, 0])]
     usual = float(np.quantile(np.abs(known), 0.9)) if len(known) else 1.0
@@ -113,30 +107,53 @@ def _scales(stream: Stream, drivers: Float64) -> Float64:
     return np.array([max(LOAD_SCALE * usual, 1e-6), *rest][: drivers.shape[1]])
 
 
-def learn(streams: Sequence[Stream], frame: Frame, healthy: Bool, settings: Settings) -> Baseline:
-    """From every hour of ``frame`` that is ``healthy``, (hours, streams)."""
-    actual = np.where(healthy, columns(streams, frame), np.nan)
-    at = frame.start // HOUR
-    standard = np.full(actual.shape, np.nan)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What is learnt from, (hours, streams)."""
+
+    frame: Frame
+    actual: Float64
+    """NaN where missing or not to be learnt from."""
+    error: Float64
+    """Of forecasting each hour without itself; NaN where that is not known."""
+    standard: Float64
+    """The same in standard errors."""
+
+
+def learn(streams: Sequence[Stream], past: History, settings: Settings, before: Baseline | None = None) -> Baseline:
+    """From every hour of ``past``. Without an earlier baseline it is tried out on itself, which fills in the errors.
+
+    With one, errors are those of the hours as they were judged, and the limits stay: trying out takes time.
+    """
+    at = past.frame.start // HOUR
     groups = []
-    for members in _groups(streams, actual):
-        drivers = space(streams[members[0]], frame)
+    for members in _groups(streams, past.actual):
+        drivers = space(streams[members[0]], past.frame)
         if drivers is None:
             continue
         scale = _scales(streams[members[0]], drivers)
-        kept, off = analogs.learn(
+        kept = analogs.gather(
             drivers / scale,
-            actual[:, members],
+            past.actual[:, members],
+            past.error[:, members],
             at,
-            np.array([_floor(streams[i], actual[:, i]) for i in members]),
+            np.array([_floor(streams[i], past.actual[:, i]) for i in members]),
             np.array([_proportional(streams[i]) for i in members]),
         )
-        standard[:, members] = off
+        if before is None:
+            known = np.ix_(np.searchsorted(at, kept.at), members)
+            past.error[known], past.standard[known] = analogs.cross_validate(kept)
         groups.append(Group(streams=tuple(members), scale=scale, kept=kept))
-    hours = (~np.isnan(actual)).sum(axis=0).astype(np.float64)
+    hours = (~np.isnan(past.actual)).sum(axis=0).astype(np.float64)
+    standard = np.where(np.isnan(past.actual), np.nan, past.standard)
     drift = np.array([_drift(column, settings) for column in standard.T])
-    limits = tuple(_limits(column, count, settings) for column, count in zip(standard.T, hours, strict=True))
-    return Baseline(groups=tuple(groups), limits=limits, drift=drift, hours=hours)
+    if before is not None:
+        return Baseline(groups=tuple(groups), limits=before.limits, drift=drift, hours=hours, weekly=before.weekly)
+    limits = np.array([_limits(column, count, settings) for column, count in zip(standard.T, hours, strict=True)])
+    weekly = np.array([_weekly(column) for column in np.where(np.isnan(past.actual), np.nan, past.error).T])
+    return Baseline(
+        groups=tuple(groups), limits=Limits(*limits.reshape(-1, 3).T), drift=drift, hours=hours, weekly=weekly
+    )
 
 
 def _groups(streams: Sequence[Stream], actual: Float64) -> list[list[int]]:
@@ -153,7 +170,9 @@ def _groups(streams: Sequence[Stream], actual: Float64) -> list[list[int]]:
 def _floor(stream: Stream, actual: Float64) -> float:
     known = actual[~np.isnan(actual)]
     mean = float(np.abs(known).mean()) if len(known) else 0.0
-    return max(stream.floor / 4, _FLOOR.get(stream.unit, 0.0) * mean, 0.02 if stream.energy else 0.0, 0.5 * stream.water)
+    return max(
+        stream.floor / 4, _FLOOR.get(stream.unit, 0.0) * mean, 0.02 if stream.energy else 0.0, 0.5 * stream.water
+    )
 
 
 def _proportional(stream: Stream) -> bool:
@@ -168,30 +187,41 @@ def _drift(standard: Float64, settings: Settings) -> float:
     return float(np.clip(mean, -settings.drift_most, settings.drift_most))
 
 
-def _limits(standard: Float64, hours: float, settings: Settings) -> Limits:
-    """Beyond what the stream's own healthy history has shown: weeks that were off, and sums that were reached."""
+def _limits(standard: Float64, hours: float, settings: Settings) -> tuple[float, float, float]:
+    """Allowance, and limits up and down, beyond what the stream's own healthy history has shown: weeks that were off, and sums that were reached."""
     if hours < settings.least_history or np.isnan(standard).all():
-        return Limits(settings.allowance, np.inf, np.inf)
+        return settings.allowance, np.inf, np.inf
     z = np.clip(standard - _drifts(standard, settings), -settings.clip, settings.clip)
     allowance = max(settings.allowance, settings.wander * _wander(z))
     sums = cusum(z, allowance, np.inf)
     short = max(0.0, 1.0 - hours / settings.long_history)
     margin = settings.margin + settings.margin_short * short
-    return Limits(
+    return (
         allowance,
         max(settings.least_limit, margin * _highest(sums.high)),
         max(settings.least_limit, margin * _highest(sums.low)),
     )
 
 
-def _wander(z: Float64) -> float:
-    """By how much whole weeks of healthy history were off: exceeded in one week of fifty."""
-    known = ~np.isnan(z)
-    total = np.concatenate([[0.0], np.cumsum(np.where(known, z, 0.0))])
+def _weeks(column: Float64) -> Float64:
+    """Means over all whole weeks that are known by half."""
+    known = ~np.isnan(column)
+    total = np.concatenate([[0.0], np.cumsum(np.where(known, column, 0.0))])
     count = np.concatenate([[0], np.cumsum(known)])
     weeks, hours = total[_WEEK:] - total[:-_WEEK], count[_WEEK:] - count[:-_WEEK]
     enough = hours >= _WEEK // 2
-    return float(np.quantile(np.abs(weeks[enough] / hours[enough]), 0.98)) if enough.any() else 0.0
+    return weeks[enough] / hours[enough]  # type: ignore[no-any-return]
+
+
+def _wander(z: Float64) -> float:
+    """By how much whole weeks of healthy history were off: exceeded in one week of fifty."""
+    weeks = _weeks(z)
+    return float(np.quantile(np.abs(weeks), 0.98)) if len(weeks) else 0.0
+
+
+def _weekly(error: Float64) -> float:
+    weeks = _weeks(error)
+    return float(np.sqrt(np.mean(weeks**2))) if len(weeks) else 0.0
 
 
 def _drifts(standard: Float64, settings: Settings) -> Float64:
@@ -211,9 +241,8 @@ def _highest(sums: Float64) -> float:
     return sorted(months)[-2] if len(months) > 3 else max(months, default=0.0)
 
 
-def judge(baseline: Baseline, streams: Sequence[Stream], frame: Frame, settings: Settings) -> Judged:
-    """Hours against what has been learnt."""
-    actual = columns(streams, frame)
+def judge(baseline: Baseline, streams: Sequence[Stream], frame: Frame, actual: Float64, settings: Settings) -> Judged:
+    """Hours, the values of the streams in them, against what has been learnt."""
     expected, sigma = np.full(actual.shape, np.nan), np.full(actual.shape, np.nan)
     distance = np.zeros(actual.shape)
     for group in baseline.groups:
@@ -224,11 +253,8 @@ def judge(baseline: Baseline, streams: Sequence[Stream], frame: Frame, settings:
         members = list(group.streams)
         expected[:, members], sigma[:, members] = found.expected, found.sigma
         distance[:, members] = found.distance
-    z = np.clip((actual - expected) / sigma - baseline.drift, -settings.clip, settings.clip)
-    z[(distance > settings.far) | (baseline.hours < settings.least_history)] = np.nan
-    return Judged(actual=actual, expected=expected, sigma=sigma, z=z)
-
-
-def by_name(streams: Sequence[Stream]) -> Mapping[str, int]:
-    """Where each stream stands."""
-    return {stream.name: i for i, stream in enumerate(streams)}
+    standard = (actual - expected) / sigma
+    z = np.clip(standard - baseline.drift, -settings.clip, settings.clip)
+    reach = np.array([settings.far_load if stream.space == "load" else settings.far for stream in streams])
+    z[(distance > reach) | (baseline.hours < settings.least_history)] = np.nan
+    return Judged(expected=expected, sigma=sigma, standard=standard, z=z)

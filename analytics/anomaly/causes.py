@@ -25,6 +25,10 @@ class Cause:
     """Kinds of streams that follow from it."""
     counts: str | None = None
     """The kind whose excess stands for the machine itself, in place of the same machine's weather stream."""
+    costs: bool = False
+    """Whether it is a finding only where something that follows from it draws more."""
+    unless: str | None = None
+    """A kind of stream that would show the cause better: where the site has it, this one says nothing."""
     patient: bool = False
     """Whether its symptom may as well follow from something upstream that shows later: it is waited for."""
 
@@ -32,7 +36,7 @@ class Cause:
 CAUSES = (
     Cause(family="sensor_bias", shown_by=(("outdoor_sensor", 0),), moves=_AIR),
     Cause(family="overcooling", shown_by=(("hall", -1),), moves=(*_AIR, "ups_loss")),
-    Cause(family="economizer", shown_by=(("outdoor_air", 0),), moves=_AIR, patient=True),
+    Cause(family="economizer", shown_by=(("outdoor_air", 0),), moves=_AIR, costs=True, patient=True),
     Cause(
         family="chilled_water_setpoint",
         shown_by=(("chw_supply", -1),),
@@ -51,7 +55,9 @@ CAUSES = (
     Cause(family="pump_power", shown_by=(("pump", 1),), moves=("tower", "tower_water"), patient=True),
     Cause(family="fan_power", shown_by=(("fan", 1),), moves=("chiller", "evaporative"), patient=True),
     Cause(family="water_use", shown_by=(("water_balance", 1),), moves=()),
-    Cause(family="chiller_efficiency", shown_by=(("chiller", 1),), moves=("tower", "pump", "tower_water"), patient=True),
+    Cause(
+        family="chiller_efficiency", shown_by=(("chiller", 1),), moves=("tower", "pump", "tower_water"), unless="chiller_curve", patient=True
+    ),
     Cause(family="other", shown_by=(("tower", 1), ("cooling_other", 1)), moves=("tower_water",), patient=True),
     Cause(
         family="other",

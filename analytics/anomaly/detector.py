@@ -1,62 +1,56 @@
-"""The detector of one site: walks through its hours once, in order, and knows in each only what was known by then."""
+"""The detector of one site: walks through its hours once, in order, and knows in each only what was known by then.
+
+Each hour is compared with what like hours had (:mod:`analytics.anomaly.baseline`). A stream that departs for long
+enough begins an *episode*; an episode is a symptom of a *case*, the fault at work, or begins one. What is learnt leaves
+out the hours of cases, so that a fault never becomes the norm.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from analytics.anomaly.baseline import Baseline, judge, learn
+from analytics.anomaly.baseline import Baseline, History, columns, judge, learn
 from analytics.anomaly.causes import CAUSES, Cause, explains, shown
 from analytics.anomaly.change import change_point
 from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
-from analytics.anomaly.streams import Stream, it_terms, streams
+from analytics.anomaly.streams import Stream, inputs, it_terms, streams
+from analytics.anomaly.telemetry import Fault, faults
 from wattwell.intervals import HOUR
-from wattwell.model import Bool, Float64, Site
-
-
-@dataclass(slots=True)
-class Track:
-    """One stream's CUSUM, in both directions."""
-
-    up: float = 0.0
-    down: float = 0.0
-    up_since: int = -1
-    down_since: int = -1
+from wattwell.model import Bool, Float64, Int64, Maintenance, MeterEvent, Site
 
 
 @dataclass(slots=True)
 class Episode:
-    """A stream that has departed from what is expected."""
+    """A stream that has departed from what is expected; hours count from the start of the frame."""
 
     stream: int
     sign: int
     onset: int
-    """Hour at which it began, from the start of the frame."""
+    """Hour at which it began."""
     detected: int
     end: int | None = None
     """First hour at which it was gone, once that is known."""
     closed: int | None = None
     """Hour at which the end was known."""
     placed: bool = False
-    """Whether it belongs to a case, or was judged to be none."""
+    """Whether it belongs to a case, or is over without one."""
 
 
 @dataclass(slots=True)
 class Case:
-    """One cause at work: the episodes that show it."""
+    """One cause at work, and the episodes that show it."""
 
     cause: int
     """Position in CAUSES."""
-    episodes: list[Episode]
     detected: int
     """Hour after which it was known."""
-    leading: int
-    """The stream that tells it best."""
     ratio: Float64
-    """By stream: what the plant drew of late beside what was expected, before the case."""
+    """By stream: what the plant drew in the weeks before, beside what was expected."""
+    episodes: list[Episode] = field(default_factory=list)
     telling: list[Episode] = field(default_factory=list)
     """Those that show the cause by themselves: from when until when it was at work."""
 
@@ -71,48 +65,114 @@ class Case:
         ends = [episode.end for episode in self.telling or self.episodes]
         return None if None in ends else max(end for end in ends if end is not None)
 
+    def own(self) -> set[int]:
+        """The streams that show it."""
+        return {episode.stream for episode in self.episodes}
+
+
+@dataclass(slots=True)
+class Sums:
+    """The CUSUMs of all streams, in both directions, and the hours at which they left zero."""
+
+    up: Float64
+    down: Float64
+    up_since: Int64
+    down_since: Int64
+
 
 @dataclass(slots=True)
 class Walk:
-    """Everything the walk knows so far."""
+    """Everything that is known so far."""
 
     site: Site
     frame: Frame
     streams: tuple[Stream, ...]
     settings: Settings
     actual: Float64
+    """(hours, streams), like the next five."""
     expected: Float64
     sigma: Float64
     z: Float64
+    error: Float64
+    """Of forecasts, as History has it."""
+    standard: Float64
     masked: Bool
-    """Hours that telemetry faults or maintenance make unfit, (hours, streams)."""
-    tracks: list[Track]
+    """Hours that telemetry faults or maintenance make unfit."""
+    it: Float64
+    """IT load, kW."""
+    telemetry: list[Fault]
+    sums: Sums
+    active: list[Episode | None]
+    """By stream: the episode that goes on."""
     unplaced: list[Episode] = field(default_factory=list)
-    """Episodes of which nobody has said yet what they are a symptom of."""
+    """Of which nobody has said yet what they are a symptom of."""
     cases: list[Case] = field(default_factory=list)
     baseline: Baseline | None = None
-    it: Float64 = field(default_factory=lambda: np.empty(0))
-    active: list[Episode | None] = field(default_factory=list)
+
+    def instant(self, hour: int) -> int:
+        """When an hour of the walk starts, microseconds UTC."""
+        return int(self.frame.start[0]) + hour * HOUR
 
 
-def begin(site: Site, frame: Frame, settings: Settings, masked: Bool | None = None) -> Walk:
+def begin(
+    site: Site,
+    frame: Frame,
+    settings: Settings,
+    events: Sequence[MeterEvent] = (),
+    maintenance: Sequence[Maintenance] = (),
+) -> Walk:
     """Before the first hour."""
-    watched = tuple(stream for stream in streams(site) if stream.kind != "overhead")
-    shape = (len(frame), len(watched))
-    blank = lambda: np.full(shape, np.nan)  # noqa: E731
+    watched = tuple(stream for stream in streams(site) if stream.kind != "overhead" or not _submetered(site))
+    found, aside = faults(frame, events)
+    actual = columns(watched, frame)
+    blank = [np.full(actual.shape, np.nan) for _ in range(5)]
+    count = len(watched)
     return Walk(
-        site=site, frame=frame, streams=watched, settings=settings, actual=blank(), expected=blank(), sigma=blank(),
-        z=blank(), masked=np.zeros(shape, dtype=np.bool_) if masked is None else masked,
-        tracks=[Track() for _ in watched], it=frame.sum(it_terms(site)), active=[None for _ in watched],
-    )  # fmt: skip
+        site=site,
+        frame=frame,
+        streams=watched,
+        settings=settings,
+        actual=actual,
+        expected=blank[0],
+        sigma=blank[1],
+        z=blank[2],
+        error=blank[3],
+        standard=blank[4],
+        masked=_masked(site, frame, watched, aside, maintenance),
+        it=frame.sum(it_terms(site)),
+        telemetry=found,
+        sums=Sums(np.zeros(count), np.zeros(count), np.full(count, -1), np.full(count, -1)),
+        active=[None] * count,
+    )
 
 
-def run(walk: Walk, watch: Callable[[int, int], None] | None = None) -> Walk:
+def _submetered(site: Site) -> bool:
+    """Whether the energy beside the IT load is metered by parts, so that its sum tells nothing more."""
+    return any(stream.kind == "unmetered" for stream in streams(site))
+
+
+def _masked(
+    site: Site, frame: Frame, watched: Sequence[Stream], aside: dict[str, Bool], maintenance: Sequence[Maintenance]
+) -> Bool:
+    found = np.zeros((len(frame), len(watched)), dtype=np.bool_)
+    for i, stream in enumerate(watched):
+        for meter in inputs(stream, site):
+            if meter in aside:
+                found[:, i] |= aside[meter]
+        for window in maintenance:
+            if window.equipment in (None, stream.equipment):
+                found[:, i] |= (frame.start + HOUR > window.start) & (frame.start < window.end)
+    return found
+
+
+def run(walk: Walk) -> Walk:
     """From the first hour to the last."""
     edges = learnings(walk.frame, walk.settings)
+    tried = 0
     for low, high in zip(edges, [*edges[1:], len(walk.frame)], strict=True):
-        past = slice(max(0, low - walk.settings.memory), low)
-        walk.baseline = learn(walk.streams, walk.frame.part(past), healthy(walk, low)[past], walk.settings)
+        anew = walk.baseline is None or low >= min(tried + walk.settings.try_every, int(tried * 1.3))
+        tried = low if anew else tried
+        _learn(walk, low, anew)
         _judge(walk, low, high)
         for hour in range(low, high):
             step(walk, hour)
@@ -121,31 +181,46 @@ def run(walk: Walk, watch: Callable[[int, int], None] | None = None) -> Walk:
 
 def learnings(frame: Frame, settings: Settings) -> list[int]:
     """Hours of the frame at which everything is learnt anew."""
+    if not len(frame):
+        return []
     at = frame.start // HOUR
     first = int(at[0]) + settings.least_history
     first += -first % settings.learn_every
     return [int(hour - at[0]) for hour in range(first, int(at[-1]) + 1, settings.learn_every)]
 
 
+def _learn(walk: Walk, upto: int, anew: bool) -> None:
+    past = slice(max(0, upto - walk.settings.memory), upto)
+    history = History(
+        frame=walk.frame.part(past),
+        actual=np.where(healthy(walk, upto)[past], walk.actual[past], np.nan),
+        error=walk.error[past],
+        standard=walk.standard[past],
+    )
+    walk.baseline = learn(walk.streams, history, walk.settings, None if anew else walk.baseline)
+
+
 def healthy(walk: Walk, upto: int) -> Bool:
     """Which of the hours before ``upto`` may be learnt from, as far as is known by then."""
     fit = ~walk.masked[:upto]
     for case in walk.cases:
-        if case.detected > upto:
+        if case.detected >= upto:
             continue
         end = case.end
         stop = upto if end is None else min(upto, end + walk.settings.settle)
+        cause, own = CAUSES[case.cause], case.own()
         for i, stream in enumerate(walk.streams):
-            if explains(CAUSES[case.cause], stream.kind) or any(e.stream == i for e in case.episodes):
+            if i in own or explains(cause, stream.kind):
                 fit[case.start : stop, i] = False
     return fit
 
 
 def _judge(walk: Walk, low: int, high: int) -> None:
-    assert walk.baseline is not None  # noqa: S101
+    assert walk.baseline is not None  # noqa: S101 - learnt just before
     rows = slice(low, high)
-    found = judge(walk.baseline, walk.streams, walk.frame.part(rows), walk.settings)
-    walk.actual[rows], walk.expected[rows], walk.sigma[rows] = found.actual, found.expected, found.sigma
+    found = judge(walk.baseline, walk.streams, walk.frame.part(rows), walk.actual[rows], walk.settings)
+    walk.expected[rows], walk.sigma[rows], walk.standard[rows] = found.expected, found.sigma, found.standard
+    walk.error[rows] = walk.actual[rows] - found.expected
     walk.z[rows] = np.where(walk.masked[rows], np.nan, found.z)
 
 
@@ -154,62 +229,67 @@ def _judge(walk: Walk, low: int, high: int) -> None:
 
 def step(walk: Walk, hour: int) -> None:
     """Takes in one hour."""
-    z = walk.z[hour]
-    for i in range(len(walk.streams)):
-        episode = walk.active[i]
-        if episode is None:
-            _sum(walk, i, hour, z[i])
-        else:
+    for episode in walk.active:
+        if episode is not None:
             _close(walk, episode, hour)
+    for i in _departed(walk, hour):
+        _open(walk, i, hour)
     for episode in walk.unplaced:
         _place(walk, episode, hour)
     walk.unplaced = [episode for episode in walk.unplaced if not episode.placed]
 
 
-def _sum(walk: Walk, i: int, hour: int, z: float) -> None:
-    """The stream's CUSUM takes one hour; above its limit an episode begins."""
-    if np.isnan(z):
-        return
+def _departed(walk: Walk, hour: int) -> list[int]:
+    """Takes one hour into the CUSUMs; the streams whose sums are above their limits now."""
     assert walk.baseline is not None  # noqa: S101
-    limits, track = walk.baseline.limits[i], walk.tracks[i]
-    track.up = max(0.0, track.up + z - limits.allowance)
-    track.down = max(0.0, track.down - z - limits.allowance)
-    track.up_since = -1 if track.up == 0 else hour if track.up_since < 0 else track.up_since
-    track.down_since = -1 if track.down == 0 else hour if track.down_since < 0 else track.down_since
-    if track.up > limits.high or track.down > limits.low:
-        sign = 1 if track.up > limits.high else -1
-        onset = track.up_since if sign > 0 else track.down_since
-        episode = Episode(stream=i, sign=sign, onset=onset, detected=hour)
-        walk.unplaced.append(episode)
-        walk.active[i] = episode
-        walk.tracks[i] = Track()
+    sums, limits, z = walk.sums, walk.baseline.limits, walk.z[hour]
+    take = ~np.isnan(z) & np.array([episode is None for episode in walk.active], dtype=np.bool_)
+    sums.up = np.where(take, np.maximum(0.0, sums.up + z - limits.allowance), sums.up)
+    sums.down = np.where(take, np.maximum(0.0, sums.down - z - limits.allowance), sums.down)
+    sums.up_since = np.where(sums.up == 0, -1, np.where(sums.up_since < 0, hour, sums.up_since))
+    sums.down_since = np.where(sums.down == 0, -1, np.where(sums.down_since < 0, hour, sums.down_since))
+    return [int(i) for i in np.flatnonzero((sums.up > limits.high) | (sums.down > limits.low))]
+
+
+def _open(walk: Walk, i: int, hour: int) -> None:
+    assert walk.baseline is not None  # noqa: S101
+    upwards = bool(walk.sums.up[i] > walk.baseline.limits.high[i])
+    onset = int(walk.sums.up_since[i] if upwards else walk.sums.down_since[i])
+    episode = Episode(stream=i, sign=1 if upwards else -1, onset=onset, detected=hour)
+    walk.active[i] = episode
+    walk.unplaced.append(episode)
+    _rest(walk, i)
+
+
+def _rest(walk: Walk, i: int) -> None:
+    walk.sums.up[i], walk.sums.down[i], walk.sums.up_since[i], walk.sums.down_since[i] = 0.0, 0.0, -1, -1
 
 
 def _close(walk: Walk, episode: Episode, hour: int) -> None:
     """Ends an episode once its departure has been gone for a while, or can no longer be seen."""
     settings = walk.settings
+    if np.isnan(walk.z[hour, episode.stream]) and hour - episode.detected < settings.unseen:
+        return
     z = walk.z[episode.onset : hour + 1, episode.stream] * episode.sign
     known = np.flatnonzero(~np.isnan(z))
-    if not len(known) or len(z) - known[-1] > settings.unseen:
-        _end(walk, episode, episode.onset + (int(known[-1]) + 1 if len(known) else 0), hour)
+    if len(z) - 1 - int(known[-1]) >= settings.unseen:
+        _end(walk, episode, episode.onset + int(known[-1]) + 1, hour)
         return
     late, before = known[-settings.close_window :], known[: -settings.close_window]
-    if len(late) < settings.close_window or known[-1] != len(z) - 1:
-        return
-    if hour - episode.detected < settings.close_window // 2:
+    if len(late) < settings.close_window or hour - episode.detected < settings.close_window // 2:
         return
     level = float(z[before].mean()) if len(before) else settings.clip
     if z[late].mean() < max(settings.close_least, settings.close_share * level):
         span = known[-3 * settings.close_window :]
         point = change_point(z[span], 1, len(span), kind="step")
-        last = len(z) - settings.close_window if point is None else int(span[point.at])
-        _end(walk, episode, max(episode.onset + last, episode.onset + 1), hour)
+        last = int(span[max(point.at - 1, 0)]) if point is not None else len(z) - settings.close_window
+        _end(walk, episode, episode.onset + last + 1, hour)
 
 
 def _end(walk: Walk, episode: Episode, end: int, hour: int) -> None:
     episode.end, episode.closed = end, hour
     walk.active[episode.stream] = None
-    walk.tracks[episode.stream] = Track()
+    _rest(walk, episode.stream)
 
 
 # -- why -----------------------------------------------------------------------------------------------------------------
@@ -229,9 +309,11 @@ def _place(walk: Walk, episode: Episode, hour: int) -> None:
     if number is None:
         return
     told = shown(CAUSES[number], stream.kind, episode.sign)
+    if CAUSES[number].costs and not _costs(walk, CAUSES[number], episode, hour):
+        return
     if told and CAUSES[number].patient and hour - episode.detected < walk.settings.patience and not episode.placed:
         return
-    case = Case(cause=number, episodes=[], detected=hour, leading=episode.stream, ratio=_ratios(walk, episode.onset))
+    case = Case(cause=number, detected=hour, ratio=_ratios(walk, episode.onset))
     walk.cases.append(case)
     _join(walk, case, episode)
 
@@ -254,7 +336,10 @@ def _belongs(walk: Walk, case: Case, episode: Episode) -> bool:
 def _cause(walk: Walk, episode: Episode, hour: int) -> int | None:
     """The most upstream cause that shows and explains the episode."""
     kind = walk.streams[episode.stream].kind
+    kinds = {stream.kind for stream in walk.streams}
     for number, cause in enumerate(CAUSES):
+        if cause.unless in kinds:
+            continue
         if shown(cause, kind, episode.sign):
             return number
         if kind in cause.moves and any(_shows(walk, one, way, episode, hour) for one, way in cause.shown_by):
@@ -263,94 +348,103 @@ def _cause(walk: Walk, episode: Episode, hour: int) -> int | None:
 
 
 def _shows(walk: Walk, kind: str, way: int, episode: Episode, hour: int) -> bool:
-    """Whether streams of a kind have departed too, by now."""
-    since = max(episode.onset, hour - 23)
+    """Whether a stream of a kind has departed too, by now."""
+    rows = slice(max(episode.onset, hour - 23), hour + 1)
     for i, stream in enumerate(walk.streams):
         if stream.kind != kind:
             continue
-        active = walk.active[i]
-        if active is not None and way in (0, active.sign):
-            return True
-        z = walk.z[since : hour + 1, i]
-        known = ~np.isnan(z)
-        if known.sum() < 2:
+        known = ~np.isnan(walk.z[rows, i])
+        if known.sum() < 2 or abs(off := float(walk.error[rows, i][known].mean())) < stream.floor:
             continue
-        mean = float(z[known].mean())
-        off = float((walk.actual[since : hour + 1, i] - walk.expected[since : hour + 1, i])[known].mean())
-        if abs(mean) > 2.5 and way in (0, np.sign(mean)) and abs(off) >= stream.floor:
+        active = walk.active[i]
+        departed = active is not None or abs(float(walk.z[rows, i][known].mean())) > walk.settings.corroborates
+        if departed and way in (0, np.sign(off)):
             return True
+    return False
+
+
+def _costs(walk: Walk, cause: Cause, episode: Episode, hour: int) -> bool:
+    """Whether something that follows from the cause draws more than expected."""
+    rows = slice(episode.onset, hour + 1)
+    for i, stream in enumerate(walk.streams):
+        if stream.waste > 0 and stream.kind in cause.moves:
+            z = walk.z[rows, i]
+            z = z[~np.isnan(z)]
+            if len(z) and float(z.mean()) >= walk.settings.consequence:
+                return True
     return False
 
 
 def _material(walk: Walk, episode: Episode, hour: int) -> bool:
     """Whether a departure is large enough to matter."""
     settings, stream = walk.settings, walk.streams[episode.stream]
-    rows = slice(episode.onset, hour + 1)
+    rows = slice(episode.onset, hour + 1 if episode.end is None else episode.end)
     known = ~np.isnan(walk.z[rows, episode.stream])
-    off = float((walk.actual[rows, episode.stream] - walk.expected[rows, episode.stream])[known].mean())
-    usual = float(np.abs(walk.expected[rows, episode.stream][known]).mean())
+    if not known.any():
+        return False
+    off = abs(float(walk.error[rows, episode.stream][known].mean()))
+    share = settings.least_share_water if stream.water else settings.least_share
+    usual = share * abs(float(walk.expected[rows, episode.stream][known].mean()))
     if stream.energy:
-        return abs(off) >= max(settings.least_of_it * float(np.nanmean(walk.it[: hour + 1])), settings.least_share * usual)
-    if stream.water:
-        return abs(off) >= max(settings.least_water, settings.least_share * usual)
-    return abs(off) >= stream.floor
-
-
-def _ratios(walk: Walk, onset: int) -> Float64:
-    """By stream: actual over expected in the weeks before, drawn towards 1."""
-    rows = slice(max(0, onset - walk.settings.calibrate), onset)
-    known = ~np.isnan(walk.z[rows]) & healthy(walk, onset)[rows]
-    actual = np.where(known, walk.actual[rows], 0.0).sum(axis=0)
-    expected = np.where(known, walk.expected[rows], 0.0).sum(axis=0)
-    usual = 4 * 24 * np.abs(np.nanmean(np.where(np.isnan(walk.expected[:onset]), 0.0, walk.expected[:onset]), axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = (actual + usual) / (expected + usual)
-    return np.clip(np.nan_to_num(ratio, nan=1.0), 0.9, 1.1)
+        load = walk.it[max(0, hour - settings.learn_every) : hour + 1]
+        known_load = load[~np.isnan(load)]
+        least = settings.least_loss if stream.kind == "ups_loss" else settings.least_of_it
+        return off >= max(least * float(known_load.mean()) if len(known_load) else 0.0, usual)
+    return off >= (max(settings.least_water, usual) if stream.water else stream.floor)
 
 
 # -- how much ------------------------------------------------------------------------------------------------------------
 
 
-def excess(walk: Walk, case: Case, until: int, pick: Callable[[Stream], bool]) -> float:
-    """kWh or litres beyond expectation, over the streams that the case moves."""
-    cause = CAUSES[case.cause]
-    end = case.end
-    stop = until if end is None else min(until, end + walk.settings.settle)
-    rows = slice(case.start, stop)
-    own = {episode.stream for episode in case.episodes}
-    total = 0.0
+def _ratios(walk: Walk, onset: int) -> Float64:
+    """By stream: actual over expected in the weeks before, drawn towards 1 where little is known."""
+    rows = slice(max(0, onset - walk.settings.calibrate), onset)
+    known = healthy(walk, onset)[rows] & ~np.isnan(walk.z[rows])
+    actual = np.where(known, walk.actual[rows], 0.0).sum(axis=0)
+    expected = np.where(known, walk.expected[rows], 0.0).sum(axis=0)
+    usual = walk.settings.draw * np.abs(np.nan_to_num(walk.actual[rows])).mean(axis=0) if onset else np.zeros(0)
+    total = expected + usual
+    ratio = np.where(total > 0, (actual + usual) / np.where(total > 0, total, 1.0), 1.0)
+    return np.clip(ratio, 1 - walk.settings.ratio_most, 1 + walk.settings.ratio_most)
+
+
+def moved(walk: Walk, case: Case, stop: int) -> list[int]:
+    """The streams whose excess a case answers for, each machine once, none that another case at that time shows."""
+    cause, own = CAUSES[case.cause], case.own()
+    found = []
     for i, stream in enumerate(walk.streams):
-        if not pick(stream) or not (i in own or explains(cause, stream.kind)) or _stands_in(walk, cause, stream):
+        if not (i in own or explains(cause, stream.kind)) or stream.kind == "overhead" and len(own) > 1:
             continue
-        if i not in own and any(_claims(other, i, case.start, stop) for other in walk.cases if other is not case):
+        if stream.kind in ("chiller", "chiller_curve") and (stream.kind == "chiller_curve") != _by_curve(walk, case):
             continue
-        total += _sum_of(walk, case, rows, i, i in own)
-    return total
+        if i in own or not any(_claims(other, i, case.start, stop) for other in walk.cases if other is not case):
+            found.append(i)
+    return found
+
+
+def _by_curve(walk: Walk, case: Case) -> bool:
+    """Whether a chiller's excess is what it draws beyond its own curve, rather than beyond the weather's."""
+    has_curve = any(stream.kind == "chiller_curve" for stream in walk.streams)
+    return has_curve and CAUSES[case.cause].counts == "chiller_curve"
 
 
 def _claims(case: Case, stream: int, start: int, stop: int) -> bool:
-    """Whether a case at work at that time counts a stream as its own."""
     end = case.end
-    return case.start < stop and (end is None or end > start) and any(e.stream == stream for e in case.episodes)
+    return case.start < stop and (end is None or end > start) and stream in case.own()
 
 
-def _stands_in(walk: Walk, cause: Cause, stream: Stream) -> bool:
-    """Whether another stream counts the same machine."""
-    if stream.kind == "chiller_curve":
-        return cause.counts != "chiller_curve"
-    return stream.kind == "chiller" and cause.counts == "chiller_curve"
+def off_by(walk: Walk, case: Case, stream: int, rows: slice) -> float | None:
+    """kWh or litres of one stream beyond expectation; None where it is not known, or not in the case's favour.
 
-
-def _sum_of(walk: Walk, case: Case, rows: slice, i: int, own: bool) -> float:
-    known = ~np.isnan(walk.actual[rows, i]) & ~np.isnan(walk.expected[rows, i])
-    off = (walk.actual[rows, i] - case.ratio[i] * walk.expected[rows, i])[known]
-    if not own and len(off):
-        mean = float(walk.z[rows, i][known & ~np.isnan(walk.z[rows, i])].mean()) if (~np.isnan(walk.z[rows, i])).any() else 0.0
-        if abs(mean) < 0.3:
-            return 0.0
-    return float(off.sum())
-
-
-def sequence(found: Sequence[Case]) -> list[Case]:
-    """Cases by the time they were known."""
-    return sorted(found, key=lambda case: case.detected)
+    A stream that shows no departure of its own counts only where it is off on average: sums of nothing are noise.
+    """
+    known = ~np.isnan(walk.actual[rows, stream]) & ~np.isnan(walk.expected[rows, stream]) & ~walk.masked[rows, stream]
+    if not known.any():
+        return None
+    if stream not in case.own():
+        z = walk.z[rows, stream]
+        z = z[~np.isnan(z)]
+        if not len(z) or abs(float(z.mean())) < walk.settings.goes_along:
+            return None
+    mean = float((walk.actual[rows, stream] - case.ratio[stream] * walk.expected[rows, stream])[known].mean())
+    return mean * len(known)

@@ -15,7 +15,8 @@ from wattwell.model import Bool, Float64, Int64, Meter, Site
 from wattwell.roles import ENERGY_KINDS, WATER_KINDS
 
 LEAST_KNOWN = 0.5
-"""Share of an hour that must be known for its mean to count."""
+"""Share of an hour that must be known for its mean to count, and of an interval that must be measured: amounts recovered
+after a gap are right in sum, but say nothing of the hour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +62,13 @@ def hourly(site: Site, grid: SiteGrid) -> Frame:
     rows = slice(first, first + count * per_hour)
     value = {
         name: _scale(site.meters[name], grid.grid) * _means(column[rows].reshape(count, per_hour))
-        for name, column in grid.value.items()
+        for name, column in ((name, _measured(grid, name)) for name in grid.value)
     }
     return Frame(site=site, start=grid.start[rows][::per_hour], value=value)
+
+
+def _measured(grid: SiteGrid, name: str) -> Float64:
+    return np.where(grid.measured[name] >= LEAST_KNOWN, grid.value[name], np.nan)
 
 
 def _scale(meter: Meter, grid: int) -> float:

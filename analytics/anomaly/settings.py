@@ -11,6 +11,8 @@ class Settings:
 
     learn_every: int = 14 * 24
     """Hours between two learnings; aligned to the epoch, so that they do not depend on when data came."""
+    try_every: int = 84 * 24
+    """Hours at most between two learnings that try the history out on itself; sooner while it is short."""
     memory: int = 500 * 24
     """Hours of history that are learnt from."""
     least_history: int = 28 * 24
@@ -28,20 +30,32 @@ class Settings:
     long_history: int = 300 * 24
     clip: float = 6.0
     """One hour counts at most so many standard errors: no single hour raises an alarm."""
-    far: float = 8.0
+    far: float = 2.0
     """Distance from like hours, in driver scales, beyond which an hour is not judged."""
+    far_load: float = 6.0
+    """The same where the stream goes with one load: losses follow their curve beyond what was seen."""
     drift_from: int = 35 * 24
     """The slow drift of a healthy plant is what it was off on average from so many hours ago ..."""
     drift_to: int = 3 * 24
     """... until so many hours ago."""
     drift_most: float = 1.0
     """In standard errors: faster changes are not drift."""
-    least_share: float = 0.03
+    least_share: float = 0.07
     """Share of what is expected below which an excess is no finding."""
     least_of_it: float = 0.0015
     """Share of the IT load below which an excess power is no finding."""
+    least_share_water: float = 0.12
+    """The same of water."""
+    least_loss: float = 0.004
+    """Share of the IT load: an efficiency that moves by less is the UPS's own."""
     least_water: float = 3.0
     """Litres an hour below which an excess of water is no finding."""
+    corroborates: float = 2.5
+    """Standard errors by which a stream is off on average to bear out a cause before it alarms itself."""
+    goes_along: float = 0.3
+    """Standard errors by which a stream is off on average to count to a case that it does not show."""
+    consequence: float = 1.5
+    """Standard errors by which something that costs must be off for a damper's departure to matter."""
     patience: int = 3
     """Hours that an unspecific symptom waits for a more telling one."""
     close_window: int = 24
@@ -58,3 +72,7 @@ class Settings:
     """Hours after a finding's end that are not learnt from."""
     calibrate: int = 28 * 24
     """Hours before a finding by which its expectation is set to the plant as it was."""
+    draw: int = 4 * 24
+    """Hours of usual draw by which that is held to what was expected."""
+    ratio_most: float = 0.1
+    """Share by which it may differ."""

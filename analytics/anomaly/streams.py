@@ -16,7 +16,7 @@ from analytics.anomaly.frame import Frame
 from analytics.balance import Terms, sides
 from analytics.closure import balances
 from wattwell.model import Bool, Float64, Meter, Site
-from wattwell.roles import COOLING_ROLES, ENERGY_KINDS, IT_ROLE_OF_CATEGORY, WATER_KINDS
+from wattwell.roles import ENERGY_KINDS, WATER_KINDS
 
 KIND_OF_ROLE = {
     "chiller": "chiller",
@@ -60,7 +60,7 @@ class Stream:
     unit: str
     terms: Terms
     space: str
-    """Of drivers: load, weather, profile, plant, flow or none."""
+    """Of drivers: load, weather, profile or plant."""
     equipment: str | None
     waste: int
     """+1 where more than expected is waste, -1 where less is, 0 where either way is wrong."""
@@ -69,7 +69,7 @@ class Stream:
     gate: Terms = ()
     """What must be running for the value to mean something; empty: nothing."""
     drivers: tuple[Terms, ...] = ()
-    """Of the spaces plant and flow: what it is compared at."""
+    """Of the spaces load and plant: what it is compared at."""
 
     @property
     def meters(self) -> tuple[str, ...]:
@@ -142,8 +142,8 @@ def _ups(site: Site) -> Iterator[Stream]:
             terms = ((1.0, a.id), (-1.0, b.id))
             yield replace(base, name=f"ups_loss {a.id}", terms=terms, equipment=a.equipment, drivers=(((1.0, b.id),),))
         return
-    terms = (*_one(into), *((-1.0, meter.id) for meter in out))
-    yield replace(base, name="ups_loss", terms=terms, equipment=_shared(into) or "ups", drivers=(_one(out),))
+    all_terms: Terms = (*_one(into), *((-1.0, meter.id) for meter in out))
+    yield replace(base, name="ups_loss", terms=all_terms, equipment=_shared(into) or "ups", drivers=(_one(out),))
 
 
 def _shared(meters: Sequence[Meter]) -> str | None:
@@ -188,7 +188,14 @@ def _sums(site: Site) -> Iterator[Stream]:
     if e_dc and e_it:
         terms = (*e_dc, *((-factor, meter) for factor, meter in e_it))
         yield Stream(
-            name="overhead", kind="overhead", unit="kW", terms=terms, space="weather", equipment=None, waste=1, floor=0.0
+            name="overhead",
+            kind="overhead",
+            unit="kW",
+            terms=terms,
+            space="weather",
+            equipment=None,
+            waste=1,
+            floor=0.0,
         )
 
 
@@ -221,7 +228,7 @@ def _points(site: Site) -> Iterator[Stream]:
     for meter in outdoor[1:]:
         yield Stream(
             name=f"{meter.id} - {outdoor[0].id}", kind="outdoor_sensor", unit="K",
-            terms=((1.0, meter.id), (-1.0, outdoor[0].id)), space="none", equipment=meter.equipment, waste=0, floor=1.0,
+            terms=((1.0, meter.id), (-1.0, outdoor[0].id)), space="profile", equipment=meter.equipment, waste=0, floor=1.0,
         )  # fmt: skip
     for role, kind in POINT_ROLES.items():
         for meter in roles[role][:MOST_OF_A_ROLE]:
@@ -261,11 +268,17 @@ def _plant(site: Site) -> Iterator[Stream]:
         )  # fmt: skip
 
 
-def category_it_role(site: Site) -> str:
-    """The role at which this site's IT load is metered."""
-    return IT_ROLE_OF_CATEGORY[site.pue_category]
+def inputs(stream: Stream, site: Site) -> tuple[str, ...]:
+    """Every meter that a stream's judgement goes by: its own, its gate's and its drivers'."""
+    terms = [*stream.terms, *stream.gate, *(term for driver in stream.drivers for term in driver)]
+    if stream.space == "weather":
+        terms += [*it_terms(site), *((1.0, meter) for meter in weather_meters(site))]
+    return tuple(dict.fromkeys(meter for _, meter in terms))
 
 
-def cooling(stream: Stream, site: Site) -> bool:
-    """Whether a stream is made of cooling energy."""
-    return all(site.meters[meter].role in COOLING_ROLES for meter in stream.meters)
+def weather_meters(site: Site) -> tuple[str, ...]:
+    """The site's first outdoor dry bulb and wet bulb; empty without the first."""
+    roles = _by_role(site)
+    if not roles["outdoor_dry_bulb"]:
+        return ()
+    return tuple(meter.id for role in ("outdoor_dry_bulb", "outdoor_wet_bulb") for meter in roles[role][:1])

@@ -55,11 +55,12 @@ from parts import (
     window_variable,
     words,
 )
+from wasting import findings
 
 
 def boards() -> list[Json]:
     """Every board."""
-    return [fleet(), site(), water(), renewables(), ingest()]
+    return [fleet(), site(), water(), renewables(), findings(), ingest()]
 
 
 # -- fleet --------------------------------------------------------------------------------------------------------

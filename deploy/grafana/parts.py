@@ -271,10 +271,11 @@ def annotation(name: str, colour: str, expr: str, title: str, text: str) -> Json
 
 
 def annotations(sites: str) -> list[Json]:
-    """Alerts and meter events of the sites that a selector chooses.
+    """Alerts, meter events and findings of the sites that a selector chooses.
 
     A difference, not ``delta``: VictoriaMetrics takes the first value of a series for a change.
     """
+    found = f"sum by (site, family) (wattwell_findings{{{sites}}})"
     events = f"sum by (site, event) (wattwell_meter_events{{{sites}}})"
     return [
         annotation("Alerts firing", "red", f'wattwell_alerts{{{sites}, state="firing"}} > 0', "{{name}}", "{{site}}"),
@@ -284,6 +285,13 @@ def annotations(sites: str) -> list[Json]:
             f"{events} - sum by (site, event) (wattwell_meter_events{{{sites}}} offset 5m) > 0",
             "{{event}}",
             "new at {{site}}; see wattwell events",
+        ),
+        annotation(
+            "Findings",
+            "orange",
+            f"{found} - (sum by (site, family) (wattwell_findings{{{sites}}} offset 5m) or 0 * {found}) > 0",
+            "{{family}}",
+            "found at {{site}}; see wattwell findings",
         ),
     ]
 

@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -18,7 +19,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from alerts.defaults import default_rules
-from tests.servers import Mosquitto, answers, program, wait_until
+from tests.servers import Mosquitto, program, wait_until
 from wattwell.app.access import rules_of
 from wattwell.cli.arguments import parser
 from wattwell.config import load
@@ -33,7 +34,7 @@ WAITING = 1500
 class Shipped(Mosquitto):
     """mosquitto with the configuration that deploy/ ships, but for its port, its folders and who runs it."""
 
-    def start(self) -> None:
+    def arguments(self) -> Sequence[str | Path]:
         text = (DEPLOY / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
         for shipped, here in {
             "listener 1883 127.0.0.1": f"listener {self.port} 127.0.0.1",
@@ -45,10 +46,7 @@ class Shipped(Mosquitto):
             text = text.replace(shipped, here)
         settings = self.folder / "mosquitto.conf"
         settings.write_text(f"{text}\nuser root\n", encoding="utf-8")  # the user counts only where root starts it
-        log = self.folder / "mosquitto.log"
-        with log.open("ab") as out:
-            self.process = subprocess.Popen([program("mosquitto"), "-c", settings], stdout=out, stderr=out)
-        wait_until(lambda: answers(self.port), f"mosquitto answers on port {self.port}: {log}")
+        return "-c", settings
 
 
 @pytest.fixture
@@ -56,12 +54,8 @@ def shipped(tmp_path: Path) -> Iterator[Shipped]:
     passwords = tmp_path / "passwd"
     passwords.touch(mode=0o600)
     subprocess.run([program("mosquitto_passwd"), "-b", passwords, "wattwell", "right"], check=True, capture_output=True)
-    broker = Shipped(tmp_path)
-    broker.start()
-    try:
+    with Shipped(tmp_path).running() as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @contextmanager
@@ -175,6 +169,14 @@ def test_systemd_finds_the_service_well_shut_in(unit: Path) -> None:
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot judge a unit offline (systemd 250 and later can)")
     assert done.returncode == 0, done.stdout[-600:]
+
+
+def test_the_service_is_bounded() -> None:
+    text = (DEPLOY / "systemd" / "wattwell.service").read_text(encoding="utf-8")
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+    limits = compose["services"]["wattwell"]["deploy"]["resources"]["limits"]
+    assert f"\nMemoryMax={limits['memory']}\n" in text
+    assert f"\nCPUQuota={float(limits['cpus']):.0%}\n" in text
 
 
 def test_the_service_runs_a_command_that_exists() -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.fielding import judged, read, sent
+from tests.collecting import live
+from tests.fielding import read, sent
 from wattwell.cli import main
 from wattwell.config import load
 from wattwell.config.selectors import line_selector
@@ -130,7 +131,7 @@ def test_each_meter_reads_its_line(telegraf: dict[str, Any], config: Config) -> 
         lines.setdefault(topic(telegraf, re.split(r"[, ]", line)[0]), []).append(line)
     messages = [sent(name, "\n".join(group) + "\n", AT) for name, group in lines.items()]
     meters = [replace(meter, site="s") for meter in config.sites["north"].meters.values()]
-    assert judged(messages, meters).rejects == []
+    assert live(messages, meters).rejects == []
     assert sorted((name, value) for name, _, value in read(messages, meters)) == [
         ("chiller-1", 9123456.0),
         ("main", 81234567.0),

@@ -46,7 +46,12 @@ METRICS = {
     "wattwell_readings_rejected_total": ("site", "reason"),
     "wattwell_spool_readings": (),
     "wattwell_ingest_lag_seconds": (),
+    "wattwell_findings": ("site", "family"),
+    "wattwell_finding_excess_watts": ("site", "family"),
     "wattwell_alerts": ("site", "name", "state"),
+    "wattwell_notifications_waiting": ("receiver",),
+    "wattwell_notifications_delivered_total": ("receiver",),
+    "wattwell_notifications_lost_total": ("receiver",),
 }
 """The names and labels that dashboards and alert rules elsewhere rely on."""
 

@@ -29,7 +29,7 @@ from wattwell.web.api import create_app
 UNITS = {"none", "percentunit", "watt", "celsius", "litre", "s", "dateTimeFromNow"}
 """Of Grafana's list (getValueFormats of @grafana/data); ``suffix:`` goes before a unit of one's own."""
 BUILT_IN = {"__range", "__rate_interval", "__url_time_range", "__data", "__field"}
-UIDS = {f"wattwell-{name}" for name in ("fleet", "site", "water", "renewables", "ingest", "flux")}
+UIDS = {f"wattwell-{name}" for name in ("fleet", "site", "water", "renewables", "findings", "ingest", "flux")}
 UNSHOWN = {"wattwell_kpi_withheld": "for the rule on PUE below 1; a site's page says why a figure is withheld"}
 """Metrics that no board shows, and why not."""
 FLUX_PRELUDE = (
@@ -184,7 +184,7 @@ def test_links_lead_to_boards_and_pages_that_exist() -> None:
             asked = {key.removeprefix("var-") for key in parse_qs(parts.query) if key.startswith("var-")}
             assert asked
             assert asked <= names
-    assert pages == {"/", "/sites/berlin"}
+    assert pages == {"/", "/sites/berlin", "/sites/berlin/findings"}
     assert asyncio.run(_statuses(app, pages)) == {200}
 
 

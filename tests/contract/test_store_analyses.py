@@ -48,6 +48,21 @@ def test_intervals_by_meter_and_time(store: ReadingStore) -> None:
     assert len(store.intervals("nowhere", ["a"], -EVER, EVER).values) == 0
 
 
+def test_intervals_of_many_sites_are_those_of_each(store: ReadingStore) -> None:
+    store.save([update((0, 3), [1.0, 2.0, 3.0]), update((1, 2), [7.0], key=B), update((0, 2), [9.0, 8.0], key=C)])
+    wanted = {"s": ["b", "nobody", "a"], "empty": [], "other": ["a"], "nowhere": ["a"]}
+    found = store.intervals_of(wanted, T0, T0 + 2 * MINUTE)
+    assert list(found) == list(wanted)
+    for site, meters in wanted.items():
+        alone = store.intervals(site, meters, T0, T0 + 2 * MINUTE)
+        assert (found[site].meters, found[site].meter.tolist()) == (alone.meters, alone.meter.tolist())
+        for name in ("start", "value", "measured", "recovered"):
+            assert getattr(found[site].values, name).tolist() == getattr(alone.values, name).tolist()
+    assert found["s"].values.value.tolist() == [7.0, 1.0, 2.0]
+    assert found["other"].values.value.tolist() == [9.0, 8.0]
+    assert store.intervals_of({}, -EVER, EVER) == {}
+
+
 def test_extent(store: ReadingStore) -> None:
     assert store.extent("s") is None
     store.save([update((3, 5), [1.0, 1.0]), update((9, 10), [1.0], key=B), update((0, 1), [1.0], key=C)])

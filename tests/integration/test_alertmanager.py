@@ -20,10 +20,11 @@ from alerts.opening import open_notifier
 from alerts.outbox import DOCUMENT, Delivery, Outbox, enqueue, retarget, settle, write
 from tests.running import RULE, Site, two_meters
 from tests.servers import Alertmanager, alertmanager, free_port, program, wait_until
+from tests.support import T0
 from tests.telling import Receiver, note, receiver
 from wattwell.app.service import running
 from wattwell.config.settings import HttpSettings, Notifier
-from wattwell.intervals import MINUTE, SECOND, iso
+from wattwell.intervals import HOUR, MINUTE, SECOND, iso
 from wattwell.store.database import machine_clock as clock
 from wattwell.store.duckdb import DuckdbStore
 
@@ -137,6 +138,26 @@ def test_an_alertmanager_that_forgot_is_told_again_within_a_minute(
     site.engine.watch.deliver(site.now + MINUTE)
     assert manager.names() == [("s", "PueHigh")]
     assert site.engine.watch.outbox.queues["listener"].delivered == 1
+
+
+def test_people_are_told_of_an_end_that_alertmanager_took_and_forgot(
+    tmp_path: Path, people: Receiver, open_site: Callable[..., Site]
+) -> None:
+    with alertmanager(tmp_path / "slow", people.url(scheme="http"), interval="5m") as manager:
+        site = open_site(told_by(manager), step, RULE)
+        site.live(4)
+        wait_until(lambda: groups(people), "people are told")
+        while site.engine.watch.board.site("s").open:
+            site.live((site.now - T0) / HOUR + 0.25)
+        assert not site.engine.watch.outbox.queues["listener"].waiting, "it took the end"
+        manager.stop()
+        manager.start()
+        site.restart()
+        assert groups(people) == [("s", [("firing", "PueHigh")])]
+        site.engine.watch.deliver(site.now + 2 * MINUTE)
+        wait_until(lambda: len(groups(people)) == 2, "people are told of the end")
+        assert groups(people)[1] == ("s", [("resolved", "PueHigh")])
+        assert manager.shown() == []
 
 
 def test_a_restart_while_firing_tells_people_nothing_new(

@@ -46,7 +46,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_check(folder: Path) -> None:
     good = wattwell("check", "w.yaml", folder=folder)
-    assert (good.code, good.out) == (0, "w.yaml: no fault; 2 sites, 6 meters, 6 alert rules\n")
+    assert (good.code, good.out) == (0, "w.yaml: no fault; 2 sites, 6 meters, 8 alert rules\n")
     assert "note: " in good.err
     broken = CONFIG.replace("pue_category: 1", "pue_category: 7").replace("unit: m3", "unit: pints") + "colour: blue\n"
     (folder / "w.yaml").write_text(broken)

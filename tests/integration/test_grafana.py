@@ -18,10 +18,17 @@ from tests.servers import victoria_metrics
 EMPTY = {
     ("wattwell-fleet", "Alerts", "south"): "all rules are at rest there",
     ("wattwell-site", "Alerts", "south"): "all rules are at rest there",
+    **dict.fromkeys(
+        (
+            ("wattwell-findings", title, "south")
+            for title in ("Findings", "Excess power by family", "Excess power by site", "Open findings by family")
+        ),
+        "nothing was ever found there",
+    ),
 }
 """Panels that have nothing to show, by board, title and site, and why; every other panel must have data."""
-UNMARKED = {("Alerts firing", "south"), ("Meter events", "south")}
-"""Annotations without a mark: no alert fired there, and no meter did anything odd."""
+UNMARKED = {("Alerts firing", "south"), ("Meter events", "south"), ("Findings", "south")}
+"""Annotations without a mark: no alert fired there, no meter did anything odd, and nothing was found."""
 IDLE = ("0.01", "0.02", "0.05", "0.1")
 
 
@@ -101,7 +108,7 @@ def test_every_panel_has_data(server: httpx.Client, scraped: Scraped, uid: str) 
 def test_every_annotation_has_data(server: httpx.Client, scraped: Scraped, uid: str) -> None:
     board = boards("prometheus")[uid]
     marks = {mark["name"]: mark for mark in board["annotations"]["list"]}
-    assert marks.keys() == {"Alerts firing", "Meter events"}
+    assert marks.keys() == {"Alerts firing", "Meter events", "Findings"}
     empty = set()
     for site, values in choices(board, scraped):
         for name, mark in marks.items():

@@ -99,6 +99,8 @@ def test_random_series(tmp_path: Path) -> None:
     assert compare(tmp_path, cases) == ""
 
 
+WASTE = {"signal": "finding", "kpi": "", "of": "fan_power", "window": "", "clear": 1.0, "keep_firing": 3 * MINUTE}
+OPEN = {"signal": "findings", "above": 0.0, "clear": None, "keep_firing": 0}
 STRICT = {"clear": 1.27, "hold": 5 * MINUTE, "keep_firing": 10 * MINUTE}
 
 
@@ -110,6 +112,8 @@ STRICT = {"clear": 1.27, "hold": 5 * MINUTE, "keep_firing": 10 * MINUTE}
         pytest.param(STRICT, "1.35x10 _x20 1.25x30", id="an outage while it fires"),
         pytest.param(STRICT, "1.35x10 1.2px20 1.2x30", id="provisional figures clear nothing"),
         pytest.param({"above": None, "below": 1.0}, "1.2x10 0.9wx20 _x10 1.2x20", id="PUE below 1, which is withheld"),
+        pytest.param(WASTE | {"hold": 5 * MINUTE}, "0x5 2x4 0x3 2x10 1.2x5 1.3x5 1x5 0x23", id="kilowatts of findings"),
+        pytest.param(WASTE | OPEN, "_x10 1x10 2x10 _x10 1x10 0x10", id="the number of open findings"),
         pytest.param({"hold": 3 * MINUTE}, "0.9wx10 1.2x20 0.9wx30", id="what is withheld is no outage"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,5 +116,42 @@ def test_back_fill_sends_what_it_can(tmp_path: Path, remote: VictoriaMetrics) ->
     embedded.mkdir()
     (embedded / "w.yaml").write_text(CONFIG)
     assert called("backfill", "w.yaml", data, "--site", "north", folder=embedded).code == 0
+    refused = called("resend", "w.yaml", folder=embedded)
+    assert (refused.code, "there is no remote store to send to" in refused.err) == (2, True)
     asked = ("kpi", "w.yaml", "--site", "north", "--from", iso(START), "--to", iso(START + DAY))
     assert ask(folder, *asked).json == ask(embedded, *asked).json
+
+
+def test_a_remote_store_that_has_lost_its_data_gets_all_again(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, remote: VictoriaMetrics
+) -> None:
+    folder = configure(tmp_path_factory.mktemp("r") / "s", remote)
+    remote.start()
+    data = write_wide(folder / "data.csv", dials())
+    count = sum(len(row) for _, row in dials())
+    assert called("backfill", "w.yaml", data, "--site", "north", folder=folder).code == 0
+    expected = [(at, float(row["grid-a"])) for at, row in dials()]
+
+    def emptied() -> None:
+        """The remote store loses all of its data, and is there again."""
+        remote.stop()
+        shutil.rmtree(tmp_path / "victoria-metrics")
+        remote.start()
+        assert held(remote, "grid-a", START, START + 2 * DAY) == []
+
+    emptied()
+    resent = called("resend", "w.yaml", "--json", folder=folder)
+    assert (resent.code, resent.json) == (0, {"readings": count, "waiting": 0})
+    flush(remote)
+    assert held(remote, "grid-a", START, START + 2 * DAY) == expected
+    with service(folder) as running:
+        wait_until(running.ready, "ready")
+        emptied()
+        assert f"{count} readings are sent" in called("resend", "w.yaml", folder=folder).out
+
+        def all_there() -> bool:
+            flush(remote)
+            return held(remote, "grid-a", START, START + 2 * DAY) == expected
+
+        wait_until(all_there, "the service has sent all again", 40)
+        assert running.end() == 0

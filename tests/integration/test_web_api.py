@@ -29,6 +29,8 @@ PATHS = (
     "/sites/berlin",
     "/sites/berlin/explain?kpi=pue&window=24h",
     "/sites/berlin/ledger",
+    "/sites/berlin/findings",
+    "/sites/berlin/findings/berlin-fans",
     "/docs",
     "/openapi.json",
     "/metrics",
@@ -89,6 +91,7 @@ def locked() -> Iterator[World]:
         ("unmapped", shapes.UnmappedShape),
         ("problems?site=berlin", shapes.ProblemShape),
         ("balance?site=berlin", shapes.BalanceShape),
+        ("findings?site=berlin&status=open&limit=1&from=2026-07-01", shapes.FindingShape),
     ],
 )
 def test_answers_are_lists_in_the_documented_shapes(world: World, path: str, shape: type[shapes.BaseModel]) -> None:
@@ -134,7 +137,11 @@ def test_series_without_a_value_is_null(world: World) -> None:
         ("series?meter=nope", 400, "unknown meter 'nope' at site 'berlin'"),
         ("series?from=2020-01-01", 400, "narrow it with 'from' and 'to'"),
         ("kpi?kpi=pue,wue&window=1h&from=2026-06-20", 400, "narrow it with 'from' and 'to'"),
-        ("findings", 404, "there is nothing at /api/v1/findings"),
+        ("findings?status=new", 400, "status 'new' is not known"),
+        ("findings?limit=0", 400, "query parameter 'limit' = '0' is wrong"),
+        ("findings?site=paris", 404, "unknown site 'paris'"),
+        ("findings/nope", 404, "no finding 'nope' is known"),
+        ("findings/leak?x=1", 400, "unknown query parameter 'x'"),
     ],
 )
 def test_faults_are_one_sentence(world: World, path: str, status: int, sentence: str) -> None:
@@ -224,7 +231,7 @@ def test_security_headers_are_everywhere(world: World, path: str) -> None:
     assert "access-control-allow-origin" not in headers
 
 
-@pytest.mark.parametrize("path", [*PATHS[:5], "/nothing"])
+@pytest.mark.parametrize("path", [*PATHS[:7], "/nothing"])
 def test_served_pages_name_no_foreign_address(world: World, path: str) -> None:
     page = world.client.get(path, headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
@@ -280,6 +287,30 @@ def test_user_text_is_escaped_in_explanation_and_ledger(world: World) -> None:
         assert not re.search(r"<(script|b|i)\b", text)
 
 
+def test_a_finding_with_its_course_and_its_page(world: World, fleet: World) -> None:
+    found = world.client.get("/api/v1/findings/berlin-fans").json()
+    shapes.FindingDetailShape.model_validate(found)
+    assert found["course"][0]["actual"][60] is None
+    page = world.client.get("/sites/berlin/findings/berlin-fans").text
+    for text in (
+        "The fans of &lt;b&gt;AHU 1&lt;/b&gt; draw half as much again",
+        "504\u202fkWh (460\u202fkWh to 548\u202fkWh)",
+        "15,768\u202fEUR",
+        "expected kw",
+        "called known by &lt;b&gt;ida&lt;/b&gt;: in May",
+        "--id berlin-fans --as known|not_a_fault|open",
+    ):
+        assert text in page
+    assert not re.search(r"<b\b", page)
+    listed = world.client.get("/sites/berlin/findings").text
+    places = [listed.index(f"/sites/berlin/findings/{name}") for name in ("berlin-fans", "leak", "old")]
+    assert places == sorted(places)
+    assert "8.60\u202fm\u00b3" in listed
+    other = fleet.client.get("/sites/zhangbei/findings/berlin-fans")
+    assert (other.status_code, "is not of site" in other.text) == (404, True)
+    assert "Nothing was found." in fleet.client.get("/sites/zhangbei/findings").text
+
+
 def test_wrong_questions_for_the_pages_of_a_site(world: World, fleet: World) -> None:
     html = {"Accept": "text/html"}
     for path, status, sentence in (
@@ -290,6 +321,8 @@ def test_wrong_questions_for_the_pages_of_a_site(world: World, fleet: World) -> 
         ("sites/berlin/explain?kpi=pue&from=2020-01-01", 400, "narrow it"),
         ("sites/paris/explain?kpi=pue", 404, "unknown site"),
         ("sites/paris/ledger", 404, "unknown site"),
+        ("sites/paris/findings", 404, "unknown site"),
+        ("sites/berlin/findings/nope", 404, "no finding"),
     ):
         answer = world.client.get(f"/{path}", headers=html)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
@@ -333,6 +366,7 @@ def test_home_is_the_site_where_there_is_one_else_the_fleet(world: World, fleet:
 def test_the_openapi_document_and_its_page_list_every_question(world: World) -> None:
     schema = world.client.get("/openapi.json").json()
     names = ["sites", "kpi", "balance", "series", "power", "alerts", "silences", "events", "rejects", "unmapped"]
+    names += ["findings", "findings/{id}"]
     health = {"/healthz", "/readyz", "/metrics"}
     assert set(schema["paths"]) == {f"/api/v1/{name}" for name in [*names, "problems", "explain"]} | health
     page = world.client.get("/docs").text

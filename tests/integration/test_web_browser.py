@@ -231,6 +231,33 @@ def test_the_balance_of_the_meter_tree(page: Seen) -> None:
     assert cells[cells.index("unknown") :][3:8] == ["no value"] * 4 + ["31.0 %"]
 
 
+def test_open_findings_lead_to_their_page(browse: Browser, site: str, page: Seen) -> None:
+    cells = [text for text in page.document.cells if text]
+    first = cells.index("The fans of <b>AHU 1</b> draw half as much again")
+    assert cells[first + 1 :][:6] == [
+        "Look at the filters of ahu-1.",
+        "504 kWh",
+        "101 EUR",
+        "15,768 EUR",
+        "Sun 12 Jul, 06:45",
+        "90 %",
+    ]
+    assert "8.60 m³" in cells
+    assert "economizer" not in page.document.text("findings")
+    href = "/sites/berlin/findings/berlin-fans"
+    assert href in [attrs.get("href") for tag, attrs in page.document.tags if tag == "a"]
+    seen = browse(f"{site}{href}")
+    document = seen.document
+    assert seen.console == []
+    assert document.count("path", "line", "s-actual") == 2, "what is missing parts the line"
+    assert document.count("path", "line", "s-expected") == 1
+    assert document.count("path", "band") == 1
+    assert document.count("line", "moment") == 2
+    assert document.count("rect", "gap") == 1
+    assert re.search(r"healthy [\d.]+ kW to [\d.]+ kW", document.text("course-0"))
+    assert "Actual" in document.text("course-0")
+
+
 def test_nothing_sticks_out_on_a_phone(browse: Browser) -> None:
     source = (Path(str(files("wattwell.web"))) / "static" / "tables.js").read_text() + PROBE
 
@@ -252,7 +279,7 @@ def test_nothing_sticks_out_on_a_phone(browse: Browser) -> None:
     assert 300 < float(body["data-edge"]) <= 380
 
 
-@pytest.mark.parametrize("path", ["explain?kpi=pue&window=24h", "ledger"])
+@pytest.mark.parametrize("path", ["explain?kpi=pue&window=24h", "ledger", "findings", "findings/berlin-fans"])
 def test_pages_without_scripts_fit_a_phone_too(browse: Browser, path: str) -> None:
     def inject(app: ASGIApp) -> ASGIApp:
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:

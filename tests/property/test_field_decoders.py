@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from collector.dialects.base import Message
 from collector.proposals import LONGEST, MOST, Recogniser
-from tests.fielding import bound, judged
+from tests.collecting import live
+from tests.fielding import bound
 from wattwell.config.devices import shipped_devices
 from wattwell.intervals import parse_iso
 
@@ -79,7 +80,7 @@ PAYLOADS: Any = st.one_of(
 def test_every_message_is_read_or_rejected(payload: bytes, topic: str, zone: str) -> None:
     value = "" if "emeter" in topic else "emdata:0.total_act" if topic in SHELLY else "ENERGY.Total"
     one = bound("shelly" if topic in SHELLY else "tasmota", topic, value)
-    found = judged([Message(topic, payload, retained=False, received_at=AT)], [one], zone)
+    found = live([Message(topic, payload, retained=False, received_at=AT)], [one], zone=zone)
     assert len(found.readings) + len(found.rejects) <= 2
     assert all(len(reject.value or "") <= 200 for reject in found.rejects)
 

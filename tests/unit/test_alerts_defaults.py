@@ -17,7 +17,7 @@ def site(name: str, **targets: float) -> Site:
     )  # fmt: skip
 
 
-DATA = ["PueBelowOne", "MeterStale", "CoverageLow", "BalanceOpen", "SpoolGrowing"]
+DATA = ["PueBelowOne", "MeterStale", "CoverageLow", "BalanceOpen", "PueAboveExpected", "FindingOpen", "SpoolGrowing"]
 
 
 def test_the_shipped_rules() -> None:

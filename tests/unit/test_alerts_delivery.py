@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -115,6 +116,24 @@ def test_what_stands_at_a_keeper_is_what_it_was_told_and_has_not_ended() -> None
     box, _ = told(enqueue(box, [again]))
     assert (box.queues["x"].standing or ())[-1] == again
     assert retarget(box, ["x"])[0].queues["x"].standing is None
+
+
+def test_a_keeper_is_told_again_what_ended_for_a_quarter_of_an_hour() -> None:
+    box, _ = told(outbox(note("A", NOW), note("B", NOW), keeper=True))
+    box, _ = told(enqueue(box, [note("A", NOW, RESOLVED), note("B", NOW, RESOLVED)]))
+    box = read(write(box))
+    assert [(each.name, each.status) for each in box.queues["x"].kept(NOW)] == [("A", RESOLVED), ("B", RESOLVED)]
+    box, _ = told(enqueue(box, [note("B", NOW + MINUTE)]))
+    assert [(each.name, each.status) for each in box.queues["x"].kept(NOW)] == [("B", Status.FIRING), ("A", RESOLVED)]
+    assert [each.name for each in box.queues["x"].kept(NOW + 15 * MINUTE)] == ["B"]
+    assert retarget(box, ["x"])[0].queues["x"].ended == ()
+    assert told(enqueue(outbox(note("A", NOW)), [note("A", NOW, RESOLVED)]))[0].queues["x"].ended == ()
+
+
+def test_an_outbox_of_the_version_before_is_read() -> None:
+    document = json.loads(write(told(outbox(note("A", NOW), keeper=True))[0])) | {"version": 1}
+    del document["queues"]["x"]["ended"]
+    assert [each.name for each in read(json.dumps(document)).queues["x"].standing or ()] == ["A"]
 
 
 def test_an_end_that_is_lost_in_a_full_queue_is_not_told_again_as_firing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,8 +43,12 @@ EVERY = {
     "stale": of("stale", "any", above=900.0),
     "stale, one meter": of("stale", "grid-a", above=900.0, sites=("a.b", "c")),
     "balance": of("balance", "any", "24h", above=1.0, hold=HOUR),
+    "finding": of("finding", "any", above=20.0, clear=15.0, hold=HOUR),
+    "finding of a family": of("finding", "fan_power", above=20.0, sites=("a.b", "c")),
+    "findings": of("findings", "any", above=0.0),
     "spool": of("spool", "readings", above=1000.0, clear=10.0, keep_firing=HOUR),
     "course": rule(signal="course", window=""),
+    "expected": rule(signal="expected", above=0.05, clear=0.03),
 }
 
 

@@ -65,6 +65,7 @@ def test_the_base_document_is_right() -> None:
 
 
 WATCHED = {"name": "X", "above": 1.3}
+WINDOW = {"from": "2026-02-01", "until": "2026-02-02", "reason": "filters"}
 BAD: list[tuple[str, Any, str, str]] = [
     # path, value written there, path of the fault, part of the remedy
     ("grid", "20m", "grid", "1m 5m 15m 30m 60m"),
@@ -224,14 +225,27 @@ BAD: list[tuple[str, Any, str, str]] = [
     (f"{RULE}.kpi", "overhead_cool", "alerts[0].kpi", "did you mean overhead_cooling"),
     (f"{RULE}.window", "month", "alerts[0].window", "1h 24h 7d 30d 365d"),
     (f"{RULE}.window", ..., "alerts[0].window", "required"),
-    (f"{RULE}.kpi", ..., "alerts[0]", "kpi: coverage: power: stale: balance: spool: course:"),
+    (f"{RULE}.kpi", ..., "alerts[0]", "kpi: coverage: power: stale: balance: spool: course: finding: expected:"),
     (f"{RULE}.power", "it", "alerts[0].power", "make it two rules"),
     (f"{RULE}.above", "15m", "alerts[0].above", "a number, without quotes"),
     (f"{RULE}.above", "high", "alerts[0].above", "duration such as 15m"),
     (f"{RULE}.runbook", "wiki/pue", "alerts[0].runbook", "address of a page"),
     (f"{RULE}.labels", {"meter": "x"}, "alerts[0].labels.meter", "another name"),
-    ("alerts.0", WATCHED | {"finding": "any"}, "alerts[0].finding", "not available in this release"),
+    ("alerts.0", WATCHED | {"finding": "fans"}, "alerts[0].finding", "write one of: ups_loss fan_power"),
+    ("alerts.0", {"name": "X", "finding": "any", "below": 1}, "alerts[0].below", "`above:`"),
+    ("alerts.0", {"name": "X", "finding": "any", "clear": 1}, "alerts[0]", "threshold"),
+    ("alerts.0", {"name": "X", "finding": "any", "window": "1h"}, "alerts[0].window", "rule on `finding:` has no window"),
+    (f"{RULE}.labels", {"family": "x"}, "alerts[0].labels.family", "another name"),
+    ("http", {"grafana_url": "grafana"}, "http.grafana_url", "people find Grafana"),
+    ("http", {"grafana_url": "https://g/?orgId=1"}, "http.grafana_url", "path only"),
+    ("sites.0.maintenance", ["Friday"], "sites[0].maintenance[0]", "from until equipment reason"),
+    ("sites.0.maintenance", [WINDOW | {"from": "noon"}], "sites[0].maintenance[0].from", "a local date"),
+    ("sites.0.maintenance", [WINDOW | {"until": "2026-02-01"}], "sites[0].maintenance[0].until", "after `from`"),
+    ("sites.0.maintenance", [WINDOW | {"equipment": "x"}], "sites[0].maintenance[0].equipment", "no meter has this"),
+    ("sites.0.maintenance", [{"from": "2026-02-01", "until": "2026-02-02"}], "sites[0].maintenance[0].reason", "absent"),
     ("alerts.0", WATCHED | {"coverage": "pue"}, "alerts[0].window", "required"),
+    ("alerts.0", WATCHED | {"expected": "pue"}, "alerts[0].window", "required"),
+    ("alerts.0", WATCHED | {"expected": "wue", "window": "24h"}, "alerts[0].expected", "write one of: pue"),
     ("alerts.0", WATCHED | {"coverage": "pue", "window": "1h"}, "alerts[0].above", "share from 0 to 1"),
     ("alerts.0", WATCHED | {"power": "chiller"}, "alerts[0].power", "total it cooling power_chain lighting other"),
     ("alerts.0", WATCHED | {"stale": "lod", "above": "15m"}, "alerts[0].stale", "did you mean load"),

@@ -18,8 +18,9 @@ utility_import generator onsite_renewable fuel cooling_import grid_export heat_r
 it_ups it_pdu it_equipment transformer ups_input pdu_input chiller crah crac ahu fan pump cooling_tower
 dry_cooler evaporative_cooler humidifier cooling_other lighting other water_input water_potable water_reclaimed
 water_rain water_recovered water_tower_makeup water_evaporative water_blowdown water_returned heat_removed
-outdoor_dry_bulb outdoor_wet_bulb outdoor_humidity supply_air return_air rack_inlet rack_outlet hall_air chw_supply
-chw_return cw_supply cw_return chw_flow cw_flow setpoint fan_speed valve damper outdoor_air_fraction status
+outdoor_dry_bulb outdoor_wet_bulb outdoor_humidity supply_air return_air mixed_air rack_inlet rack_outlet hall_air
+hall_humidity chw_supply chw_return cw_supply cw_return chw_flow cw_flow setpoint fan_speed valve cooling_valve
+heating_valve damper outdoor_air_fraction status
 """
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.fielding import booked, judged, read, refused, sent
+from tests.collecting import live
+from tests.fielding import booked, read, refused, sent
 from wattwell.config import parse
 from wattwell.config.selectors import line_selector
 from wattwell.errors import ConfigError
@@ -155,13 +156,13 @@ def test_what_is_no_amount_is_refused(written: str, reason: str) -> None:
     [(None, NS), ("ns", NS), ("us", NS // 1000), ("ms", NS // 10**6), ("s", NS // 10**9), (None, ""), ("s", "")],
 )
 def test_times(unit: str | None, written: object) -> None:
-    found = judged([sent(TOPIC, f"m e=1 {written}", AT)], one("e", **({"time_unit": unit} if unit else {}))).readings
+    found = live([sent(TOPIC, f"m e=1 {written}", AT)], one("e", **({"time_unit": unit} if unit else {}))).readings
     assert [iso(at) for at in found.at.tolist()] == [AT]
     assert found.arrival_time.tolist() == [written == ""]
 
 
 def test_a_device_clock_that_is_not_to_be_believed() -> None:
-    found = judged([sent(TOPIC, "m e=1 12345", AT)], one("e", time=None)).readings
+    found = live([sent(TOPIC, "m e=1 12345", AT)], one("e", time=None)).readings
     assert ([iso(at) for at in found.at.tolist()], found.arrival_time.tolist()) == ([AT], [True])
 
 
@@ -209,7 +210,7 @@ def test_a_message_of_another_kind_is_given_up_early() -> None:
 
 def test_what_no_meter_asks_for_is_left_out() -> None:
     text = f"m,k=v other=1 {NS}\nm,k=w e=1 {NS}\nn,k=v e=1 {NS}"
-    found = judged([sent(TOPIC, text, AT)], one("m,k=v e"))
+    found = live([sent(TOPIC, text, AT)], one("m,k=v e"))
     assert (len(found.readings), found.rejects) == (0, [])
 
 

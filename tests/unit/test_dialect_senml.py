@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.fielding import booked, bound, judged, rate, read, refused, sent
+from tests.collecting import live
+from tests.fielding import booked, bound, rate, read, refused, sent
 from wattwell.config import parse
 from wattwell.errors import ConfigError
 from wattwell.intervals import SECOND, iso, parse_iso
@@ -32,7 +33,7 @@ def energy(value: str, **changes: Any) -> Any:
 def test_a_single_value_without_time_was_measured_at_its_arrival() -> None:
     meter = rate("senml", TOPIC, OW, "temperature")
     assert read([sent(TOPIC, example("5.1.1"), AT)], [meter]) == [("grid-a", AT, 23.1)]
-    assert judged([sent(TOPIC, example("5.1.1"), AT)], [meter]).readings.arrival_time.tolist() == [True]
+    assert live([sent(TOPIC, example("5.1.1"), AT)], [meter]).readings.arrival_time.tolist() == [True]
 
 
 def test_times_before_the_base_time() -> None:
@@ -151,7 +152,7 @@ def test_base_fields_hold_until_they_are_replaced() -> None:
 )
 def test_times(time: dict[str, float], at: str, *, by_arrival: bool) -> None:
     pack = [{"n": "e", "v": 1, **time}]
-    found = judged([sent(TOPIC, pack, AT)], [energy("e")])
+    found = live([sent(TOPIC, pack, AT)], [energy("e")])
     assert [iso(each) for each in found.readings.at.tolist()] == [at]
     assert found.readings.arrival_time.tolist() == [by_arrival]
     kept = [] if not by_arrival else [("retained", "1")]
@@ -237,7 +238,7 @@ def test_any_other_unit_is_refused_by_its_own_name(unit: str) -> None:
     ],
 )
 def test_a_pack_that_cannot_be_read_is_refused_as_a_whole(pack: object) -> None:
-    found = judged([sent(TOPIC, pack, AT)], [energy("e")])
+    found = live([sent(TOPIC, pack, AT)], [energy("e")])
     assert (len(found.readings), [one.reason for one in found.rejects]) == (0, ["payload.invalid"])
 
 

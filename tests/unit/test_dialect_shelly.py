@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.fielding import booked, bound, judged, minutes, rate, read, refused, sent, unix
+from tests.collecting import live
+from tests.fielding import booked, bound, minutes, rate, read, refused, sent, unix
 from wattwell.config import parse
 from wattwell.errors import ConfigError
 
@@ -143,7 +144,7 @@ def test_a_clock_that_is_not_to_be_believed_is_not() -> None:
     ],
 )
 def test_a_notification_of_something_else_is_no_fault(payload: str) -> None:
-    found = judged([sent(RPC, payload, AT)], [bound("shelly", RPC, "emdata:0.total_act")])
+    found = live([sent(RPC, payload, AT)], [bound("shelly", RPC, "emdata:0.total_act")])
     assert (len(found.readings), found.rejects) == (0, [])
 
 

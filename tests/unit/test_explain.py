@@ -27,6 +27,7 @@ from wattwell.ledger import GENESIS
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.web.pages import Pages
 
+NONE_STORED = "no accepted reading of this meter is stored"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "cli" / "explain.txt"
 
 
@@ -345,9 +346,30 @@ def test_an_empty_store_is_explained(store: DuckdbStore) -> None:
     assert found["ledger"] == {"head": GENESIS, "entries": 0, "configuration": None, "issued": None}
     assert [span["meters"] for span in found["unusable"]] == [["grid", "a", "b"]]
     assert meters(found)["a"]["gaps"] == [
-        {"from": iso(BEGIN), "to": iso(END), "treated": "missing", "why": "after the last reading"}
+        {"from": iso(BEGIN), "to": iso(END), "treated": "missing", "why": NONE_STORED}
     ]
-    assert any("No reading was accepted in the window." in line for line in words(found))
+    text = "\n".join(words(found))
+    assert text.count("unknown, for none of 16 intervals has a value.") == 4, "three real meters and a virtual one"
+    assert text.count("No accepted reading of this meter is stored: it has not reported yet") == 3
+    assert "after the last reading" not in text
+    assert "From the readings" not in text
+    assert "0 of 16" not in text.partition("Meter ")[2]
+
+
+def test_a_meter_that_was_always_refused_or_has_fallen_silent(store: DuckdbStore) -> None:
+    config = parse({"sites": [SITE]}, Path())
+    rows = [(("s", "a"), BEGIN - DAY, 500.0), (("s", "b"), BEGIN + HOUR, float("nan"))]
+    store.commit(readings_of(rows), [])
+    engine = Engine(config, config.rules, store, lambda: END, {})
+    engine.refresh()
+    told = meters(engine.explain("s", "pue", **SPAN))
+    assert (told["a"]["last_reading"], told["b"]["last_reading"]) == (iso(BEGIN - DAY), None)
+    assert [gap["why"] for name in ("a", "b") for gap in told[name]["gaps"]] == ["after the last reading", NONE_STORED]
+    text = "\n".join(words(engine.explain("s", "pue", **SPAN)))
+    silent, refused = (text.split(f"Meter {name} ")[1].split("Meter ")[0] for name in ("a", "b"))
+    assert "No reading was accepted in the window." in silent
+    assert "No accepted reading of this meter is stored" in refused
+    assert "1 reading refused for the value" in refused
 
 
 def test_the_words(engine: Engine) -> None:

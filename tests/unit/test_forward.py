@@ -113,6 +113,30 @@ def test_progress_with_another_store_counts_for_nothing(world: World) -> None:
     assert world.forwarder.state().waiting == 1
 
 
+def test_everything_is_sent_again_when_asked_for(world: World) -> None:
+    put(world.store, (A, 0, 1.0), (A, 1, 2.0))
+    assert world.send()
+    world.server.now += SAFE + 1
+    assert world.send()
+    assert world.forwarder.due(T0, T0 + HOUR) == {(A, 0): 2}, "safe: nothing of it would be sent again by itself"
+    world.server.disk.clear()
+    world.server.memory.clear()
+    assert world.forwarder.send_again() == 2
+    assert world.send()
+    assert world.server.held() == {identity: {value} for identity, value in world.expected().items()}
+
+
+def test_what_is_to_be_sent_again_outlasts_the_process(world: World) -> None:
+    put(world.store, (A, 0, 1.0))
+    assert world.forwarder.drain() == 0
+    world.forwarder.send_again()
+    world.forwarder.save()
+    world.restart()
+    assert world.forwarder.state().waiting == 1
+    assert world.forwarder.drain() == 0
+    assert world.server.written == 2
+
+
 def test_a_server_that_has_only_just_started_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     put(world.store, (A, 0, 1.0))
     answers = iter([None, None, "1"])

@@ -9,10 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.explaining import explanation
+from tests.finding import a_finding, a_priced_site
+from wattwell.engine.finding_shapes import course_document, finding_document
 from wattwell.engine.queries import Document, Queries, Snapshot
-from wattwell.errors import UsageError
+from wattwell.errors import UnknownError, UsageError
 from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, Interval, calendar_windows, iso, parse_iso
-from wattwell.model import Issue, KpiValue
+from wattwell.model import FINDING_STATES, Course, Estimate, Finding, Issue, KpiValue
 from wattwell.web import shapes
 
 GRID = 15 * MINUTE
@@ -60,6 +62,60 @@ def sums(start: int, end: int) -> dict[str, float]:
             total[name] = total.get(name, 0.0) + value * hours
     total["dc"] = sum(total[name] for name in ("it", "cooling", "power_chain", "lighting", "other"))
     return total
+
+
+BERLIN = a_priced_site("berlin", "Europe/Berlin")
+
+
+def found_at(edge: int) -> list[Finding]:
+    """An open finding with a plot in which something is missing, one that wastes water alone, and a closed one."""
+    at = [edge - 4 * DAY + step * HOUR for step in range(96)]
+    expected = [18.0 + 4.0 * math.sin(step / 24 * 2 * math.pi) for step in range(96)]
+    actual = [value + (9.0 if step >= 40 else 0.4 * math.sin(step)) for step, value in enumerate(expected)]
+    course = Course(
+        label="fan-1 + fan-2",
+        unit="kW",
+        step=HOUR,
+        start=tuple(at),
+        actual=tuple(None if 60 <= step < 66 else value for step, value in enumerate(actual)),
+        expected=tuple(None if step < 6 else value for step, value in enumerate(expected)),
+        low=tuple(None if step < 6 else value - 1.5 for step, value in enumerate(expected)),
+        high=tuple(None if step < 6 else value + 1.5 for step, value in enumerate(expected)),
+    )
+    fans = a_finding(
+        id="berlin-fans",
+        site="berlin",
+        start=at[40],
+        detected_at=at[44],
+        watts=9000.0,
+        cost=100.8,
+        excess_kwh=Estimate(value=504.0, low=460.0, high=548.0),
+        title="The fans of <b>AHU 1</b> draw half as much again",
+        course=(course,),
+    )
+    water = a_finding(
+        id="leak",
+        site="berlin",
+        family="water_use",
+        equipment=None,
+        start=at[10],
+        detected_at=at[30],
+        excess_kwh=None,
+        excess_l=Estimate(value=8600.0, low=8000.0, high=9000.0),
+        watts=None,
+        cost=17.2,
+        carbon_kg=None,
+        title="Water flows at night when nothing evaporates",
+        advice="Look for a float valve that does not close.",
+        course=(),
+        evidence={},
+    )
+    saved = Estimate(value=78_000.0, low=60_000.0, high=96_000.0)
+    past = a_finding(
+        id="old", site="berlin", family="economizer", start=at[0] - 30 * DAY, end=at[0], detected_at=at[0] - 29 * DAY,
+        status="closed", watts=None, saving=saved, title="The economizer stays shut on cold days", course=(),
+    )  # fmt: skip
+    return [fans, water, past]
 
 
 def _issue(code: str, message: str, severity: str = "warning") -> Document:
@@ -327,6 +383,29 @@ class FakeQueries:
             }
         ]
 
+    def findings(
+        self,
+        site: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Document]:
+        if status not in (None, *FINDING_STATES):
+            raise UsageError(f"status {status!r} is not known")
+        rows = [finding_document(each, BERLIN, self.edge) for each in found_at(self.edge)]
+        rows = [row for row in rows if (start or "") <= (row["end"] or "9") and (end is None or row["start"] < end)]
+        return [row for row in _of(site, rows) if status in (None, row["status"])][:limit]
+
+    def finding(self, id: str) -> Document:
+        finding = next((each for each in found_at(self.edge) if each.id == id), None)
+        if finding is None:
+            raise UnknownError(f"no finding {id!r} is known")
+        said = {"at": iso(self.edge), "verdict": "known", "until": None, "author": "<b>ida</b>", "note": "in May"}
+        first = {**said, "at": iso(finding.detected_at), "verdict": "detected", "author": None, "note": None}
+        course = [course_document(each) for each in finding.course]
+        return finding_document(finding, BERLIN, self.edge) | {"course": course, "history": [first, said]}
+
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:
@@ -426,6 +505,11 @@ SNAPSHOT = Snapshot(
     balance_tolerances={("berlin", "main"): 0.02},
     meter_events={("berlin", "rollover", "booked"): 2, ("berlin", "jump", "pending"): 1},
     reporting_limits={("berlin", "ups-a"): 300.0, ("berlin", "grid-a"): 300.0},
+    findings={("berlin", "fan_power"): 1, ("berlin", "water_use"): 2, ("berlin", "economizer"): 0},
+    finding_watts={("berlin", "fan_power"): 9000.5, ("berlin", "water_use"): 0.0, ("berlin", "economizer"): 0.0},
+    notifications_waiting={("alertmanager-1",): 0, ("mailto-2",): 3},
+    notifications_delivered={("alertmanager-1",): 12, ("mailto-2",): 9},
+    notifications_lost={("alertmanager-1",): 0, ("mailto-2",): 1},
     spool_readings=7,
     ingest_lag_seconds=0.125,
 )
@@ -444,6 +528,8 @@ def test_the_fake_answers_in_the_documented_shapes() -> None:
         (shapes.UnmappedShape, fake.unmapped()),
         (shapes.ProblemShape, fake.problems("berlin")),
         (shapes.ExplanationShape, [fake.explain("berlin", "pue")]),
+        (shapes.FindingShape, fake.findings()),
+        (shapes.FindingDetailShape, [fake.finding("berlin-fans")]),
     ]
     for shape, documents in answers:
         assert documents

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from wattwell.app.forward import Forwarder, forwarding
 from wattwell.app.wire import pack_readings, pack_rejects, unpack_readings, unpack_rejects
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
+from wattwell.engine.findings import Detector
 from wattwell.engine.queries import Document
 from wattwell.errors import ServiceUnavailable, StoreLocked, UsageError
 from wattwell.model import AlertRule, Correction, Readings, Reject
@@ -28,8 +30,9 @@ _PATIENCE = 15.0
 _PAUSE = 0.1
 _FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "rejects", "unmapped", "problems")
 _LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
-_DESK = ("silences", "silence", "expire", "acknowledge", "suggest")
-QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK)
+_DESK = ("silences", "silence", "maintenance", "expire", "acknowledge", "receivers", "suggest")
+_FOUND = ("findings", "finding", "judge")
+QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK, *_FOUND)
 """Methods of the engine that a command may ask over the socket."""
 
 
@@ -54,6 +57,12 @@ class Access(Protocol):
 
     def forward(self) -> int:
         """Sends readings on to the remote store as far as it takes them; how many nobody sends on now."""
+
+    def resend(self) -> int:
+        """Has everything that the spool holds sent to the remote store once more; how many readings.
+
+        UsageError for an embedded store.
+        """
 
     def spool(self, start: int, end: int) -> Document | None:
         """What waits for the remote store, and what it must hold of ``[start, end)``; None for an embedded store."""
@@ -85,6 +94,14 @@ class LocalAccess:
         """See :class:`Access`."""
         with forwarding(self._config, self._engine.store, self._now) as forwarder:
             return 0 if forwarder is None else forwarder.drain()
+
+    def resend(self) -> int:
+        """See :class:`Access`; they are sent by :meth:`forward`, or by the service."""
+        with forwarding(self._config, self._engine.store, self._now) as forwarder:
+            count = send_again(forwarder)
+            if forwarder is not None:
+                forwarder.save()
+        return count
 
     def spool(self, start: int, end: int) -> Document | None:
         """See :class:`Access`."""
@@ -119,6 +136,10 @@ class RemoteAccess:
         """See :class:`Access`; the service sends by itself."""
         return 0
 
+    def resend(self) -> int:
+        """See :class:`Access`."""
+        return int(self._client.call("resend", {}))
+
     def spool(self, start: int, end: int) -> Document | None:
         """See :class:`Access`."""
         found: Document | None = self._client.call("spool", {"start": start, "end": end})
@@ -127,6 +148,13 @@ class RemoteAccess:
     def back_up(self, target: Path) -> int:
         """See :class:`Access`; the service writes the file, as the user that it runs as."""
         return int(self._client.call("back_up", {"target": str(target)}))
+
+
+def send_again(forwarder: Forwarder | None) -> int:
+    """Has everything sent once more; UsageError where there is no remote store."""
+    if forwarder is None:
+        raise UsageError("the store is embedded: there is no remote store to send to; name one in store.url")
+    return forwarder.send_again()
 
 
 def spool_document(forwarder: Forwarder | None, start: int, end: int) -> Document | None:
@@ -149,6 +177,9 @@ class Entering(Protocol):
 
     def spool(self, start: int, end: int) -> Document | None:
         """See :meth:`Access.spool`."""
+
+    def resend(self) -> int:
+        """See :meth:`Access.resend`."""
 
 
 def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
@@ -174,12 +205,15 @@ def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
     def spool(args: dict[str, Any], _body: bytes) -> object:
         return entering.spool(**args)
 
+    def resend(_args: dict[str, Any], _body: bytes) -> object:
+        return entering.resend()
+
     def back_up(args: dict[str, Any], _body: bytes) -> object:
         return engine.store.back_up(Path(args["target"]))
 
     asked = {name: question(name) for name in QUESTIONS}
     told = {"commit": commit, "correct": correct, "refresh": refresh, "ping": ping, "spool": spool, "back_up": back_up}
-    return asked | told
+    return asked | told | {"resend": resend}
 
 
 def store_path(config: Config) -> Path:
@@ -196,8 +230,9 @@ def control_path(config: Config) -> Path:
 
 
 def rules_of(config: Config) -> tuple[AlertRule, ...]:
-    """The alert rules: those of the configuration, or else the shipped one with each site's own target."""
-    return config.rules if config.alerts_declared else default_rules(config.sites)
+    """The alert rules: those of the configuration, or else the shipped ones with each site's own target."""
+    rules = config.rules if config.alerts_declared else default_rules(config.sites)
+    return tuple(replace(rule, boards=config.http.grafana_url) for rule in rules)
 
 
 def notifiers_of(config: Config, now: Callable[[], int] = clock) -> dict[str, Notifier]:
@@ -211,22 +246,29 @@ def notifiers_of(config: Config, now: Callable[[], int] = clock) -> dict[str, No
 
 @contextmanager
 def open_engine(
-    config: Config, now: Callable[[], int] = clock, notifiers: Mapping[str, Notifier] | None = None
+    config: Config,
+    now: Callable[[], int] = clock,
+    notifiers: Mapping[str, Notifier] | None = None,
+    detector: Detector | None = None,
 ) -> Iterator[Engine]:
     """The engine on the store's own file, which this process holds meanwhile; waits a little while a command has it.
 
     StoreLocked when somebody keeps it, at once when that is a service.
     """
-    with _engine_on(_open_patiently(config, now), config, now, notifiers) as engine:
+    with _engine_on(_open_patiently(config, now), config, now, notifiers, detector) as engine:
         yield engine
 
 
 @contextmanager
 def _engine_on(
-    store: DuckdbStore, config: Config, now: Callable[[], int], notifiers: Mapping[str, Notifier] | None
+    store: DuckdbStore,
+    config: Config,
+    now: Callable[[], int],
+    notifiers: Mapping[str, Notifier] | None = None,
+    detector: Detector | None = None,
 ) -> Iterator[Engine]:
     try:
-        yield Engine(config, rules_of(config), store, now, notifiers)
+        yield Engine(config, rules_of(config), store, now, notifiers, detector)
     finally:
         store.close()
 
@@ -242,7 +284,7 @@ def reach(config: Config, now: Callable[[], int] = clock) -> Iterator[Access]:
             raise
         yield RemoteAccess(client)
         return
-    with _engine_on(store, config, now, None) as engine:
+    with _engine_on(store, config, now) as engine:
         yield LocalAccess(engine, config, now)
 
 

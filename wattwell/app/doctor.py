@@ -96,6 +96,7 @@ def _store(config: Config) -> Iterator[Document]:
             problems = [(site, each) for site in config.sites for each in access.ask("problems", site=site)]
             yield from list(_mapping(problems, access)) or [_finding("mapping", "ok", _ALL_MAPPED, None)]
             yield from list(_commissioning(problems)) or [_finding("commissioning", "ok", _ALL_SOUND, None)]
+            yield from _receivers(access.ask("receivers"))
     except WattwellError as error:
         yield _finding("store", "failed", str(error), "put right what the message names; nothing in it is changed")
 
@@ -132,6 +133,19 @@ def _commissioning(problems: Sequence[tuple[str, Document]]) -> Iterator[Documen
             yield _finding("commissioning", status, message, problem["remedy"])
 
 
+def _receivers(receivers: Sequence[Document]) -> Iterator[Document]:
+    """Who is told of alerts, and what has still to be told."""
+    for each in receivers:
+        message = f"{each['receiver']}: {each['waiting']} notifications wait, {each['delivered']} were delivered"
+        if each["lost"]:
+            message += f", {each['lost']} were lost since it refused them or too many waited"
+        if each["waiting"] and each["error"]:
+            message += f"; the last attempt failed: {each['error']}"
+        status = "warning" if each["waiting"] or each["lost"] else "ok"
+        yield _finding("notifications", status, message, _TOLD if each["waiting"] else None)
+
+
+_TOLD = "nothing is lost: `wattwell run` tries again until they are taken; see to the receiver and its `notify` entry"
 _ALL_SOUND = "no meter looks reversed, frozen, off its clock or in another unit, and the sums are possible"
 _ALL_MAPPED = "every meter in service reports, and every topic seen is bound to one"
 _REMEDIES = {

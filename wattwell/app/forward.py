@@ -18,7 +18,7 @@ from wattwell.config.settings import Config, RemoteSettings
 from wattwell.errors import RemoteStoreError, WattwellError
 from wattwell.intervals import iso
 from wattwell.model import MeterKey
-from wattwell.store.outbox import Progress, ReadingSink
+from wattwell.store.outbox import START, Progress, ReadingSink
 from wattwell.store.protocol import ReadingStore
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Forwarder:
         self._look_at = monotonic()
         """When to look next at which process answers: before anything is sent, and then from time to time."""
         self._error: str | None = None
+        self._anew = threading.Event()
         store.hold(self._progress.settled)
 
     @property
@@ -96,6 +97,11 @@ class Forwarder:
         """How many readings in ``[start, end)`` must be safe in the remote store, by meter and revision."""
         return self._store.count_by_meter(start, end, self._progress.settled)
 
+    def send_again(self) -> int:
+        """Everything that the local store has is to be sent once more; how many readings. Any thread may ask."""
+        self._anew.set()
+        return self._store.waiting(START)[0]
+
     # -- one step ---------------------------------------------------------------------------------------------
 
     def step(self) -> bool:
@@ -103,6 +109,8 @@ class Forwarder:
 
         Raises RemoteStoreError or StoreError; nothing is lost then, and the call may be repeated.
         """
+        if self._anew.is_set():
+            self.save()
         now = self._monotonic()
         readings = self._store.outgoing(self._progress.sent, self._batch)
         if now >= self._look_at and (len(readings) or self._progress.unsafe):
@@ -130,7 +138,11 @@ class Forwarder:
         return True
 
     def save(self) -> None:
-        """Remembers durably how far the remote store has got."""
+        """Remembers durably how far the remote store has got; nowhere, where all is to be sent again."""
+        if self._anew.is_set():
+            self._anew.clear()
+            self._progress, self._look_at = Progress(), self._monotonic()
+            self._store.hold(self._progress.settled)
         document = self._progress.document(self._sink.url, self._wall(), self._monotonic())
         if document != self._saved:
             self._store.save_states({STATE: document})

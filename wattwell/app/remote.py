@@ -21,10 +21,7 @@ Told = tuple[str, str, str | None]
 """Status, message, remedy."""
 _DEFAULT_RETENTION = "1"
 _SHOWN = 5
-_SEND_AGAIN = (
-    "restore its data; to send everything again stop Wattwell and, with DuckDB,"
-    " DELETE FROM documents WHERE name = 'spool.progress' in the spool's file"
-)
+_SEND_AGAIN = "restore its data, or send it everything that the spool has once more with `wattwell resend CONFIG`"
 
 
 def examine_remote(config: Config, settings: RemoteSettings, access: Access, now: int) -> Iterator[Told]:

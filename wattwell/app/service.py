@@ -13,7 +13,7 @@ from typing import Any
 
 from collector.ingest import Ingestor
 from collector.mqtt import MqttCollector
-from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine, spool_document
+from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine, send_again, spool_document
 from wattwell.app.forward import Forwarder, forwarding
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
@@ -166,6 +166,10 @@ class Service:
         """What waits for the remote store, and what it must hold of ``[start, end)``."""
         return spool_document(self._forwarder, start, end)
 
+    def resend(self) -> int:
+        """Has everything sent to the remote store once more."""
+        return send_again(self._forwarder)
+
     def _prune(self) -> None:
         kept = self._config.store.raw_retention
         if kept is not None:
@@ -222,11 +226,18 @@ class Service:
         stats = self._ingestor.stats()
         live = self._engine.latest()
         rejected: dict[tuple[str, str], int] = dict(stats.rejected)
+        findings, watts = self._engine.finding_counts()
+        receivers = self._engine.receivers()
         return replace(
             self._figures,
             last_readings=live,
+            findings=findings,
+            finding_watts=watts,
             readings=dict.fromkeys(self._config.sites, 0) | dict(stats.readings),
             rejected=rejected,
+            notifications_waiting={(each["receiver"],): each["waiting"] for each in receivers},
+            notifications_delivered={(each["receiver"],): each["delivered"] for each in receivers},
+            notifications_lost={(each["receiver"],): each["lost"] for each in receivers},
             spool_readings=self._waiting(),
             ingest_lag_seconds=stats.lag_seconds,
         )

@@ -6,6 +6,7 @@ import argparse
 
 import wattwell
 from wattwell.ledger import KINDS
+from wattwell.model import FINDING_STATES
 
 _TIMES = "ISO 8601 with an offset, or a bare local date (2026-10-31) or month (2026-10)"
 
@@ -75,6 +76,7 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     series.add_argument("--meter")
     events = _asked(commands, "events", "the meter-event ledger", span=True)
     events.add_argument("--meter")
+    _findings(commands)
     _asked(commands, "rejects", "rejected readings by reason")
     alerts = _asked(commands, "alerts", "alert states and history")
     alerts.add_argument("--suggest", action="store_true", help="what thresholds would have done over the last year")
@@ -88,9 +90,31 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     unmapped.add_argument("--json", action="store_true", help="print one JSON document")
     backup = _configured(commands, "backup", "copy the store to a new file, also while the service runs")
     backup.add_argument("file", metavar="FILE", help="the copy; the service writes it, where it runs")
+    resend = _configured(commands, "resend", "send all that the spool has to the remote store once more")
+    resend.add_argument("--json", action="store_true", help="print one JSON document")
     _configured(commands, "rules", "the alert rules as a Prometheus rule file")
     devices = commands.add_parser("devices", help="devices that are known, for a meter's source")
     devices.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _findings(commands: _Commands[argparse.ArgumentParser]) -> None:
+    findings = _asked(commands, "findings", "what wastes energy or water, ranked by money", span=True)
+    findings.add_argument("--status", choices=FINDING_STATES, help="default: all")
+    findings.add_argument("--limit", type=int, metavar="N", help="the first N of them")
+    findings.add_argument("--id", help="this one in full: cause, evidence, advice, plot and history")
+    judge = _configured(commands, "judge", "say what a finding is: known, not a fault, or open again")
+    judge.add_argument("--id", required=True, help="of the finding")
+    judge.add_argument("--as", dest="verdict", required=True, choices=("known", "not_a_fault", "open"))
+    judge.add_argument("--author", required=True, help="who, for the audit ledger")
+    judge.add_argument("--note", required=True, help="and why")
+    judge.add_argument("--until", help=f"when it counts again (default: never); {_TIMES}")
+    judge.add_argument("--json", action="store_true", help="print one JSON document")
+    maintenance = _asked(
+        commands, "maintenance", "enter a maintenance window, also in the past, or list them", span=True
+    )
+    maintenance.add_argument("--equipment", help="that somebody works on (default: the whole site)")
+    maintenance.add_argument("--author", help="who, for the audit ledger")
+    maintenance.add_argument("--reason", help="and why")
 
 
 def _alerting(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -105,7 +129,7 @@ def _alerting(commands: _Commands[argparse.ArgumentParser]) -> None:
     silences.add_argument("--json", action="store_true", help="print one JSON document")
     ack = _asked(commands, "ack", "acknowledge an open alert: somebody has it in hand")
     ack.add_argument("--name", required=True, help="of the alert")
-    ack.add_argument("--meter", help="of a rule on meters: which one")
+    ack.add_argument("--meter", help="of a rule on meters or findings: which meter, or which family")
     for command in (silence, silences, ack):
         command.add_argument("--author", help="who, for the audit ledger")
         command.add_argument("--reason", help="and why")

@@ -21,6 +21,7 @@ from wattwell.cli.audit import audit
 from wattwell.cli.devices import devices, proposals
 from wattwell.cli.entering import check_line, enter_files, without_jump
 from wattwell.cli.explain import explain
+from wattwell.cli.findings import findings, judge, maintenance
 from wattwell.cli.rules import rules
 from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import ack, alerts, silence, silences
@@ -242,6 +243,19 @@ def _backup(args: Namespace) -> int:
     return 0
 
 
+def _resend(args: Namespace) -> int:
+    with reach(load(args.config)) as access:
+        count = access.resend()
+        waiting = access.forward()
+    if args.json:
+        emit({"readings": count, "waiting": waiting})
+    else:
+        print(f"{count} readings are sent to the remote store once more; it counts each once")
+        if waiting:
+            print(f"{waiting} of them wait until `wattwell run` sends them on", file=sys.stderr)
+    return 0
+
+
 _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "demo": _demo,
     "run": _run,
@@ -255,6 +269,9 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "series": _ask("series", "site", "meter", "start", "end"),
     "events": _ask("events", "site", "meter", "start", "end"),
     "rejects": _ask("rejects", "site"),
+    "findings": findings,
+    "judge": judge,
+    "maintenance": maintenance,
     "alerts": alerts,
     "silence": silence,
     "silences": silences,
@@ -265,4 +282,5 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "devices": devices,
     "rules": rules,
     "backup": _backup,
+    "resend": _resend,
 }

@@ -35,6 +35,7 @@ _COLUMNS = {
     "events": ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state"),
     "rejects": ("site", "meter", "topic", "at", "reason", "value", "count"),
     "unmapped": ("topic", "count", "first_seen", "last_seen", "example"),
+    "findings": ("id", "site", "status", "what", "since", "so far", "cost", "a year", "confidence"),
     "alerts": ("site", "name", "meter", "state", "value", "since", "fired_at", "resolved_at", "told"),
     "silences": ("id", "kind", "state", "alerts", "from", "until", "author", "reason"),
     "suggest": ("site", "name", "window", "side", "of", "threshold", "alerts", "hours"),
@@ -49,6 +50,7 @@ _NOTHING = {
     "events": "No meter events.",
     "rejects": "No reading was rejected.",
     "unmapped": "Every topic seen is bound to a meter.",
+    "findings": "No finding.",
     "alerts": "No alert rules.",
     "silences": "No silences.",
     "suggest": "No rule watches a KPI of a site with readings.",
@@ -64,6 +66,10 @@ _NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count",
     "residual",
     "tolerance",
     "share",
+    "so far",
+    "cost",
+    "a year",
+    "confidence",
 }
 _LEAST_PROSE = 24
 

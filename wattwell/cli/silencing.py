@@ -22,8 +22,13 @@ def alerts(args: Namespace) -> int:
     elif args.suggest:
         table("suggest", [row | tried for row in rows for tried in row["thresholds"]])
     else:
-        table("alerts", [row | {"meter": row["labels"].get("meter"), "told": told(row)} for row in rows])
+        table("alerts", [row | {"meter": _part(row["labels"]), "told": told(row)} for row in rows])
     return 0
+
+
+def _part(labels: dict[str, str]) -> str | None:
+    """The meter, or the family of findings, that an alert is about."""
+    return labels.get("meter") or labels.get("family")
 
 
 def told(row: dict[str, Any]) -> str | None:
@@ -40,13 +45,13 @@ def told(row: dict[str, Any]) -> str | None:
 
 def silence(args: Namespace) -> int:
     """``wattwell silence``: alerts that are not told for a while."""
-    who = _who(args)
+    given = who(args)
     matchers = dict(_matcher(text) for text in args.match)
     if args.name is not None:
         matchers["alertname"] = args.name
     asked = {"site": args.site, "matchers": matchers, "start": args.start, "end": args.until, "lasts": args.lasts}
     with reach(load(args.config)) as access:
-        found = access.ask("silence", **asked, **who)
+        found = access.ask("silence", **asked, **given)
     if args.json:
         emit(found)
     else:
@@ -56,22 +61,22 @@ def silence(args: Namespace) -> int:
 
 def silences(args: Namespace) -> int:
     """``wattwell silences``: those that are known; with ``--expire`` one of them ends now."""
-    who = _who(args) if args.expire is not None else {}
+    given = who(args) if args.expire is not None else {}
     with reach(load(args.config)) as access:
-        rows = [access.ask("expire", number=args.expire, **who)] if who else access.ask("silences")
+        rows = [access.ask("expire", number=args.expire, **given)] if given else access.ask("silences")
     if args.json:
         emit(rows)
     else:
-        table("silences", [row | {"alerts": _labels(row["matchers"])} for row in rows])
+        table("silences", [row | {"alerts": labels_shown(row["matchers"])} for row in rows])
     return 0
 
 
 def ack(args: Namespace) -> int:
     """``wattwell ack``: somebody has an alert in hand."""
-    who = _who(args)
+    given = who(args)
     with reach(load(args.config)) as access:
         access.refresh()
-        found = access.ask("acknowledge", site=args.site, name=args.name, meter=args.meter or "", **who)
+        found = access.ask("acknowledge", site=args.site, name=args.name, meter=args.meter or "", **given)
     if args.json:
         emit(found)
     else:
@@ -79,8 +84,8 @@ def ack(args: Namespace) -> int:
     return 0
 
 
-def _who(args: Namespace) -> dict[str, str]:
-    """Author and reason, without which nothing is entered."""
+def who(args: Namespace) -> dict[str, str]:
+    """Author and reason of a command line, without which nothing is entered."""
     given = {}
     for name in ("author", "reason"):
         text = getattr(args, name)
@@ -98,5 +103,6 @@ def _matcher(text: str) -> tuple[str, str]:
     return label, value
 
 
-def _labels(matchers: dict[str, str]) -> str:
+def labels_shown(matchers: dict[str, str]) -> str:
+    """Labels as people write them."""
     return " ".join(f"{label}={value}" for label, value in matchers.items())

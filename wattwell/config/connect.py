@@ -189,16 +189,24 @@ def read_http(raw: Any, base: Path, faults: Faults) -> HttpSettings:
     elif not is_loopback(address[0]) and http.lacks("token_file"):
         remedy = f"required to listen beyond loopback ({listen}); name a file that holds a token"
         faults.add(place / "token_file", remedy)
-    public = f"http://{listen}" if http.public_url is None else _public(http.public_url, place / "public_url", faults)
-    return HttpSettings(host=address[0], port=address[1], token_file=token, public_url=public)
+    public = None if http.public_url is None else _public(http.public_url, place / "public_url", "the page", faults)
+    boards = None if http.grafana_url is None else _public(http.grafana_url, place / "grafana_url", "Grafana", faults)
+    return HttpSettings(
+        host=address[0],
+        port=address[1],
+        token_file=token,
+        public_url=public or f"http://{listen}",
+        grafana_url=boards,
+    )
 
 
-def _public(url: str, place: Place, faults: Faults) -> str:
+def _public(url: str, place: Place, what: str, faults: Faults) -> str:
+    such = f"https://{'wattwell' if what == 'the page' else what.lower()}.example.org"
     parts = split_url(url, place, faults)
     if parts is not None and (parts.scheme not in ("http", "https") or not parts.hostname):
-        faults.add(place, "write the address where people find the page, such as https://wattwell.example.org", url)
+        faults.add(place, f"write the address where people find {what}, such as {such}", url)
     elif parts is not None and (parts.query or parts.fragment or parts.username is not None):
-        faults.add(place, "write scheme, host, port and path only, such as https://wattwell.example.org", masked(url))
+        faults.add(place, f"write scheme, host, port and path only, such as {such}", masked(url))
     return url.rstrip("/")
 
 

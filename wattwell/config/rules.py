@@ -10,7 +10,7 @@ from wattwell.config.places import Faults, Place, nearest
 from wattwell.config.reading import read
 from wattwell.config.schema import RawRule
 from wattwell.intervals import SECOND, parse_duration
-from wattwell.model import ANY_METER, PER_METER, SIGNALS, AlertRule
+from wattwell.model import ANY_METER, FAMILIES, OF_FINDINGS, PER_METER, SIGNALS, AlertRule
 
 SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
 KPIS = (
@@ -38,12 +38,16 @@ LATER_KPIS = (
 POWERS = ("total", "it", *SUBSYSTEMS)
 """Subsystems whose power a rule may watch."""
 DEFAULT_SEVERITY = "warning"
-WINDOWED = ("kpi", "coverage", "balance")
+EXPECTED = ("pue",)
+"""KPIs of which a rule may watch how far they are from what is expected."""
+WINDOWED = ("kpi", "coverage", "balance", "expected")
 """Signals that need a window; power may have one, the others have none."""
 
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWN_LABELS = ("alertname", "name", "site", "state", "kpi", "window", "severity", "meter", "subsystem")
-_WATCHED = (*SIGNALS, "finding")
+_OWN_LABELS = ("alertname", "name", "site", "state", "kpi", "window", "severity", "meter", "family", "subsystem")
+_WATCHED = tuple(signal for signal in SIGNALS if signal != "findings")
+"""How many findings are open is watched by a rule on ``finding:`` without a threshold."""
+_OTHERS: Mapping[str, tuple[str, ...]] = {"power": POWERS, "spool": ("readings",), "expected": EXPECTED}
 _Meters = Mapping[str, Collection[str]]
 
 
@@ -73,17 +77,18 @@ def _signal(raw: RawRule, place: Place, faults: Faults) -> str | None:
     """The one signal that a rule watches; None where that is not clear."""
     written = [signal for signal in _WATCHED if not raw.lacks(signal)]
     if not written:
-        faults.add(place, f"a rule watches one thing; write one of: {' '.join(f'{signal}:' for signal in SIGNALS)}")
+        faults.add(place, f"a rule watches one thing; write one of: {' '.join(f'{signal}:' for signal in _WATCHED)}")
     for other in written[1:]:
         faults.add(place / other, f"a rule watches one thing, and this one has `{written[0]}:`; make it two rules")
-    if "finding" in written:
-        faults.add(place / "finding", "not available in this release; leave this rule out", raw.finding)
+    if len(written) != 1:
         return None
-    return written[0] if len(written) == 1 else None
+    counted = written[0] == "finding" and all(raw.lacks(side) for side in ("above", "below", "clear"))
+    return "findings" if counted else written[0]
 
 
 def _check_watched(raw: RawRule, signal: str, place: Place, sites: _Meters, faults: Faults) -> None:
-    of, here = getattr(raw, signal), place / signal
+    key = "finding" if signal in OF_FINDINGS else signal
+    of, here = getattr(raw, key), place / key
     if signal in ("kpi", "coverage", "course"):
         _check_kpi(of, here, faults)
         if signal == "course" and of == "peak_demand_kw":
@@ -93,13 +98,13 @@ def _check_watched(raw: RawRule, signal: str, place: Place, sites: _Meters, faul
         if of is not None and of != ANY_METER and of not in watched:
             faults.add(here, f"no such meter{nearest(of, watched)}; name a meter, or write any", of)
     else:
-        known = POWERS if signal == "power" else ("readings",)
+        known = _OTHERS.get(signal, (*FAMILIES, ANY_METER))
         if of is not None and of not in known:
             faults.add(here, f"not known{nearest(of, known)}; write one of: {' '.join(known)}", of)
     if signal in WINDOWED and raw.lacks("window"):
         faults.add(place / "window", "this key is required and absent; add it")
     elif raw.window is not None and signal not in (*WINDOWED, "power"):
-        faults.add(place / "window", f"a rule on `{signal}:` has no window; leave it out", raw.window)
+        faults.add(place / "window", f"a rule on `{key}:` has no window; leave it out", raw.window)
 
 
 def _check_kpi(kpi: str | None, place: Place, faults: Faults) -> None:
@@ -133,9 +138,11 @@ def _limits(raw: RawRule, signal: str | None, place: Place, faults: Faults) -> M
     """above, below and clear in the signal's unit; what is wrong with them is noted."""
     found = {side: _limit(getattr(raw, side), signal, place / side, faults) for side in ("above", "below", "clear")}
     above, below, clear = found["above"], found["below"], found["clear"]
+    if signal == "findings":
+        return found | {"above": 0.0}
     if raw.lacks("above") and raw.lacks("below"):
         faults.add(place, "a rule needs a threshold; write either `above:` or `below:`")
-    if signal in ("stale", "spool") and below is not None:
+    if signal in ("stale", "spool", "finding") and below is not None:
         faults.add(place / "below", f"a rule on `{signal}:` has a threshold `above:`; write that", raw.below)
     elif above is not None and below is not None:
         faults.add(place / "below", "a rule has one threshold; write either `above:` or `below:`", raw.below)
@@ -162,8 +169,8 @@ def _limit(value: float | str | None, signal: str | None, place: Place, faults: 
 
 
 def _built(raw: RawRule, signal: str, limits: Mapping[str, float | None]) -> AlertRule:
-    of_kpi = signal in ("kpi", "coverage", "course")
-    of = getattr(raw, signal) or ""
+    of_kpi = signal in ("kpi", "coverage", "course", "expected")
+    of = getattr(raw, "finding" if signal in OF_FINDINGS else signal) or ""
     return AlertRule(
         name=raw.name or "",
         signal=signal,

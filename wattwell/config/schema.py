@@ -19,6 +19,7 @@ from wattwell.config.values import (
     Hold,
     Identifier,
     LocalDate,
+    Moment,
     MqttVersion,
     NotNegative,
     Number,
@@ -103,6 +104,7 @@ class RawHttp(Raw):
     listen: Text | None = None
     token_file: Text | None = None
     public_url: Text | None = None
+    grafana_url: Text | None = None
 
 
 class RawCoverage(Raw):
@@ -238,6 +240,18 @@ TEXT_COLUMNS = ("id", "role", "quantity", "accumulation", "unit", "equipment", "
 """Columns of a meters file that are texts as they stand; the others are YAML values. So are formula and source.*."""
 
 
+class RawMaintenance(Raw):
+    required = ("from", "until", "reason")
+    since: Moment | None = Field(default=None, alias="from")
+    until: Moment | None = None
+    equipment: Text | None = None
+    reason: Text | None = None
+
+    def lacks(self, key: str) -> bool:
+        """Whether a key was not written at all; ``from`` is a word of Python."""
+        return super().lacks("since" if key == "from" else key) and not self.broken(key)
+
+
 class RawSite(Raw):
     required = ("id", "timezone", "pue_category")
     id: Identifier | None = None
@@ -254,6 +268,7 @@ class RawSite(Raw):
     certificates: Text | None = None
     meters_file: Text | None = None
     meters: list[Any] | None = None
+    maintenance: list[Any] | None = None
 
 
 class RawRule(Raw):
@@ -267,6 +282,7 @@ class RawRule(Raw):
     spool: Text | None = None
     course: Text | None = None
     finding: Text | None = None
+    expected: Text | None = None
     window: Annotated[str, values.one_of("rolling window", ROLLING_WINDOWS)] | None = None
     above: Threshold | None = None
     below: Threshold | None = None

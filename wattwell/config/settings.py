@@ -72,6 +72,8 @@ class HttpSettings:
     token_file: Path | None
     public_url: str = ""
     """Where people find the page, without a slash at the end; links in alerts start with it."""
+    grafana_url: str | None = None
+    """Where people find Grafana with Wattwell's boards, without a slash at the end; None where they have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wattwell.config.energy_files import CertificateRow, check_unique, read_certificates, read_factors
+from wattwell.config.maintenance import Windows, build_maintenance, read_maintenance
 from wattwell.config.meters import Entry, build_meter, check_meter, read_meters, read_meters_file
 from wattwell.config.places import Faults, Place, nearest
 from wattwell.config.reading import read
@@ -34,6 +35,7 @@ class Draft:
     formulas: dict[str, Terms]
     factors: dict[str, Factor]
     certificates: list[CertificateRow] | None
+    maintenance: Windows = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ def _read_site(raw: RawSite, place: Place, around: Surroundings) -> Draft:
     if raw.certificates is not None:
         certificates = read_certificates(raw.certificates, base, place / "certificates", faults)
     meters, formulas = _read_meters(raw, place, around)
+    equipment = {entry.raw.equipment for entry in meters.values() if entry.raw.equipment is not None}
     draft = Draft(
         raw=raw,
         place=place,
@@ -87,6 +90,7 @@ def _read_site(raw: RawSite, place: Place, around: Surroundings) -> Draft:
         formulas=formulas,
         factors=read_factors(raw.factors, base, place / "factors", faults) if raw.factors else {},
         certificates=certificates,
+        maintenance=read_maintenance(raw.maintenance, equipment, place / "maintenance", faults),
     )
     around.notes.extend(_notes(draft))
     return draft
@@ -174,4 +178,5 @@ def build_site(draft: Draft) -> Site:
             identity: build_meter(entry.raw, raw.id, zone, draft.formulas.get(identity, ()))
             for identity, entry in draft.meters.items()
         },
+        maintenance=build_maintenance(draft.maintenance, zone),
     )

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from wattwell.config.places import nearest
-from wattwell.intervals import DAY, parse_duration
+from wattwell.intervals import DAY, parse_duration, parse_iso
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -169,6 +169,18 @@ def as_date(value: Any) -> date:
     return value
 
 
+def _moment(value: Any) -> date | int | None:
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    try:
+        if isinstance(value, str) and not _DATE.fullmatch(value):
+            return parse_iso(value)
+        return as_date(value)
+    except (ValueError, OverflowError) as error:
+        says = "write a local date (2026-10-31), or ISO 8601 with an offset (2026-10-31T08:00:00Z)"
+        raise ValueError(says) from error
+
+
 def topic_filter_fault(topic: str) -> str | None:
     """What is wrong with an MQTT topic filter (MQTT 5, 4.7), or None."""
     if not topic or "\0" in topic or len(topic.encode("utf-8", "replace")) > 65535:
@@ -252,6 +264,8 @@ UnitName = Annotated[str, BeforeValidator(_unit)]
 MqttVersion = Annotated[str, BeforeValidator(_version)]
 LocalDate = Annotated[date, BeforeValidator(lambda value: None if value is None else as_date(value))]
 RequiredDate = Annotated[date, BeforeValidator(as_date)]
+Moment = Annotated[date | int, BeforeValidator(_moment)]
+"""A local date, or an instant in microseconds UTC."""
 Topic = Annotated[str, BeforeValidator(_topic)]
 Subscription = Annotated[str, BeforeValidator(_subscription)]
 ValuePath = Annotated[str, BeforeValidator(_value_path)]

@@ -39,7 +39,7 @@ def configuration(config: Config, rules: Sequence[AlertRule]) -> Document:
         "late_seconds": config.late / 1e6,
         "coverage": {"full": config.full, "provisional": config.provisional},
         "sites": _plain(config.sites),
-        "rules": _plain(rules),
+        "rules": [_plain(dataclasses.replace(rule, boards=None)) for rule in rules],
     }
 
 

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from analytics.balance import Quantity, SiteGrid, inputs, lay_out, members, quantities
+import numpy as np
+
+from analytics.balance import Quantity, SiteGrid, Terms, inputs, lay_out, members, quantities, sides
 from analytics.closure import TOTALS, Balance, Closure, balances, close, columns
 from analytics.evaluate import Rules, Window, evaluate
 from analytics.kpi import KPIS
-from analytics.kpi.base import Kpi
-from analytics.windows import DayBlock, Sums, day_blocks, total, whole, window_sums
+from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, total, whole, window_sums
 from wattwell.config.settings import Config
 from wattwell.engine.analyse import Changed
-from wattwell.intervals import DAY, floor_to, starts
-from wattwell.model import KpiValue, Site
+from wattwell.engine.power import power_columns
+from wattwell.intervals import DAY, Interval, floor_to, starts
+from wattwell.model import Float64, KpiValue, Meter, Site, SiteIntervals
 from wattwell.store.protocol import ReadingStore
 
 _BULK_DAYS = 31
@@ -62,58 +64,98 @@ class _SiteBook:
     """The real meters behind them."""
     available: Mapping[str, tuple[str, ...]]
     """Quantities that the site has, with the meters that each is made of."""
+    terms: Mapping[str, Terms]
+    """The sums that they are made of."""
     balances: tuple[Balance, ...]
     concerned: Mapping[str, tuple[Balance, ...]]
     """By KPI: the balances in which a meter that it needs takes part."""
-    totals: dict[int, Mapping[str, Sums]] = field(default_factory=dict)
-    """By UTC midnight, then KPI or balance: the sums of a whole day."""
+    kpis: tuple[str, ...]
+    """Those for which the site has the meters."""
+    layout: Layout
+    """Where the KPIs, powers and balances stand in the site's blocks."""
+    balanced: tuple[Meter, ...]
+    """The real meters that are balanced."""
+    behind: dict[tuple[str, ...], tuple[Meter, ...]] = field(default_factory=dict)
+    """The real meters behind some quantities."""
+    totals: dict[int, Totals] = field(default_factory=dict)
+    """By UTC midnight: the sums of a whole day."""
 
 
 class KpiBook:
     """KPI values of every site of a configuration; safe to ask from several threads."""
 
-    def __init__(self, config: Config, store: ReadingStore) -> None:
+    def __init__(self, config: Config, store: ReadingStore, powers: Collection[str] = ()) -> None:
+        """``powers``: the subsystems whose mean power over windows will be asked for."""
         self._store = store
+        self._powers = tuple(powers)
         self._grid = config.grid
         self._rules = Rules(grid=config.grid, full=config.full, provisional=config.provisional)
         self._lock = threading.RLock()
-        self._blocks: _Recent[tuple[str, int], Mapping[str, DayBlock]] = _Recent(2 * _BULK_DAYS + 8 * len(config.sites))
-        self._middles: _Recent[tuple[str, str, int, int], Sums] = _Recent(4096)
-        self._sites = {site.id: _open(site) for site in config.sites.values()}
+        self._blocks: _Recent[tuple[str, int], DayBlock] = _Recent(2 * _BULK_DAYS + 8 * len(config.sites))
+        self._middles: _Recent[tuple[str, int, int], Totals] = _Recent(1024 + 16 * len(config.sites))
+        self._windows: _Recent[tuple[str, int, int], Totals] = _Recent(1024 + 16 * len(config.sites))
+        self._sites = {site.id: _open(site, self._powers) for site in config.sites.values()}
 
     def forget(self, changes: Iterable[Changed]) -> None:
         """Drops what was made from interval values that have changed."""
-        with self._lock:
-            for change in changes:
-                book = self._sites.get(change.site)
-                if book is not None:
-                    self._forget(book, floor_to(change.start, DAY), change.end)
+        spans: dict[str, list[Interval]] = {}
+        for change in changes:
+            if change.site in self._sites:
+                spans.setdefault(change.site, []).append(Interval(floor_to(change.start, DAY), change.end))
 
-    def _forget(self, book: _SiteBook, first: int, end: int) -> None:
-        site = book.site.id
-        for day in [day for day in book.totals if first <= day < end]:
-            del book.totals[day]
-        self._blocks.drop(lambda key: key[0] == site and first <= key[1] < end)
-        self._middles.drop(lambda key: key[0] == site and key[2] < end and key[3] > first)
+        def touched(site: str, low: int, high: int) -> bool:
+            return any(low < span.end and high > span.start for span in spans.get(site, ()))
+
+        with self._lock:
+            for site in spans:
+                totals = self._sites[site].totals
+                for day in [day for day in totals if touched(site, day, day + DAY)]:
+                    del totals[day]
+            self._blocks.drop(lambda key: touched(key[0], key[1], key[1] + DAY))
+            self._middles.drop(lambda key: touched(*key))
+            self._windows.drop(lambda key: touched(*key))
+
+    def ready(self, days: Iterable[tuple[str, int]]) -> None:
+        """Makes the blocks of these (site, UTC midnight) that are not at hand, those of a day in one read."""
+        lacking: dict[int, list[str]] = {}
+        with self._lock:
+            for site, day in days:
+                if self._sites[site].layout.rows and self._blocks.get((site, day)) is None:
+                    lacking.setdefault(day, []).append(site)
+            for day, sites in lacking.items():
+                found = self._store.intervals_of({site: self._sites[site].stored for site in sites}, day, day + DAY)
+                for site in sites:
+                    (block,) = self._blocks_of(self._sites[site], found[site], day, 1)
+                    self._blocks.put((site, day), block)
 
     def value(self, site: str, kpi: str, window: Window) -> KpiValue:
         """One KPI of one site over one window, whose ends are grid edges."""
         book, made = self._sites[site], KPIS[kpi]
         with self._lock:
-            width = len(made.quantities(book.available))
-            sums = None if made.missing(book.available) else self._sums(book, kpi, width, window)
+            sums = self._sums(book, kpi, window.interval) if kpi in book.layout.rows else None
         return evaluate(book.site, made, window, sums, book.available, self._rules)
+
+    def power(self, site: str, subsystem: str, window: Interval) -> tuple[float | None, float]:
+        """The mean kilowatts of a subsystem over the intervals in which it is known, and their share of the window.
+
+        ``subsystem`` is one of ``powers``; the window's ends are grid edges.
+        """
+        book, name = self._sites[site], _power_key(subsystem)
+        if name not in book.layout.rows:
+            return None, 0.0
+        with self._lock:
+            sums = self._sums(book, name, window)
+        count = window.width // self._grid
+        return (sums.sums[0] / sums.usable if sums.usable else None), sums.usable / count if count else 0.0
 
     def closures(self, site: str, window: Window, kpi: str | None = None) -> list[Closure]:
         """The balances of a site's meter tree over a window; for a KPI those of meters that it needs, in total."""
         book = self._sites[site]
         with self._lock:
-            if kpi is None:
-                chosen, width = book.balances, len(TOTALS)
-                sums = [self._sums(book, _key(b), width + len(b.children), window) for b in chosen]
-            else:
-                chosen = book.concerned[kpi]
-                sums = [self._sums(book, _key(b, in_total=True), len(TOTALS), window) for b in chosen]
+            chosen = book.balances if kpi is None else book.concerned[kpi]
+            sums = [self._sums(book, _key(balance), window.interval) for balance in chosen]
+        if kpi is not None:
+            sums = [replace(each, sums=each.sums[: len(TOTALS)]) for each in sums]
         return [
             close(book.site, balance, window, found, self._rules) for balance, found in zip(chosen, sums, strict=True)
         ]
@@ -139,7 +181,10 @@ class KpiBook:
 
     def period(self, site: str, names: Iterable[str], now: int) -> int:
         """The longest ``period`` of the meters behind some quantities, microseconds."""
-        return _longest_period(self._sites[site].site, self._meters(site, names), now)
+        book, asked = self._sites[site], tuple(names)
+        if asked not in book.behind:
+            book.behind[asked] = _real(book.site, self._meters(site, asked))
+        return _longest_period(book.behind[asked], now)
 
     def meters(self, site: str, names: Iterable[str]) -> frozenset[str]:
         """The real meters behind some quantities."""
@@ -157,7 +202,7 @@ class KpiBook:
     def balance_period(self, site: str, now: int) -> int:
         """The longest ``period`` of the meters that are balanced, microseconds."""
         book = self._sites[site]
-        return _longest_period(book.site, {meter for balance in book.balances for meter in balance.meters}, now)
+        return _longest_period(book.balanced, now)
 
     def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
         """The site's quantities on the grid intervals in ``[start, end)``."""
@@ -165,38 +210,44 @@ class KpiBook:
         return quantities(book.site, self._laid_out(book, start, end))
 
     def _laid_out(self, book: _SiteBook, start: int, end: int) -> SiteGrid:
-        found = self._store.intervals(book.site.id, book.stored, start, end)
+        return self._spread(book, self._store.intervals(book.site.id, book.stored, start, end), start, end)
+
+    def _spread(self, book: _SiteBook, found: SiteIntervals, start: int, end: int) -> SiteGrid:
         return lay_out(book.site, found, (*book.stored, *book.meters), starts(start, end, self._grid), self._grid)
 
-    def _sums(self, book: _SiteBook, name: str, width: int, window: Window) -> Sums:
-        span = window.interval
-        return window_sums(
-            span.start,
-            span.end,
-            self._grid,
-            lambda day: self._block(book, day)[name],
-            lambda first, end: self._middle(book, name, width, first, end),
-        )
+    def _sums(self, book: _SiteBook, name: str, span: Interval) -> Sums:
+        key = (book.site.id, span.start, span.end)
+        known = self._windows.get(key)
+        if known is None:
+            known = window_sums(
+                span.start,
+                span.end,
+                self._grid,
+                lambda day: self._block(book, day),
+                lambda first, end: self._middle(book, first, end),
+            )
+            self._windows.put(key, known)
+        return known.of(name, book.layout)
 
-    def _middle(self, book: _SiteBook, name: str, width: int, first: int, end: int) -> Sums:
-        key = (book.site.id, name, first, end)
+    def _middle(self, book: _SiteBook, first: int, end: int) -> Totals:
+        key = (book.site.id, first, end)
         known = self._middles.get(key)
         if known is None:
             days = range(first, end, DAY)
             self._load(book, [day for day in days if day not in book.totals])
-            known = total([book.totals[day][name] for day in days], width)
+            known = total([book.totals[day] for day in days], book.layout)
             self._middles.put(key, known)
         return known
 
-    def _block(self, book: _SiteBook, day: int) -> Mapping[str, DayBlock]:
+    def _block(self, book: _SiteBook, day: int) -> DayBlock:
         known = self._blocks.get((book.site.id, day))
         if known is None:
             walking = self._blocks.get((book.site.id, day - DAY)) is not None
             made = self._make(book, day, _BULK_DAYS if walking else 1)
             # Days ahead without data have not come yet: at the live edge they would only push others out.
-            filled = max((place for place, blocks in enumerate(made) if _filled(blocks)), default=0)
-            for offset, blocks in enumerate(made[: filled + 1]):
-                self._blocks.put((book.site.id, day + offset * DAY), blocks)
+            filled = max((place for place, block in enumerate(made) if block.usable[:, -1].any()), default=0)
+            for offset, block in enumerate(made[: filled + 1]):
+                self._blocks.put((book.site.id, day + offset * DAY), block)
             known = made[0]
         return known
 
@@ -204,45 +255,62 @@ class KpiBook:
         """Makes the totals of days that are not known, a stretch at a time."""
         for index, day in enumerate(days):
             if (made := self._blocks.get((book.site.id, day))) is not None:
-                book.totals[day] = {name: whole(block) for name, block in made.items()}
+                book.totals[day] = whole(made)
             if day in book.totals:
                 continue
             ahead = [d for place, d in enumerate(days[index : index + _BULK_DAYS]) if d == day + place * DAY]
-            for offset, blocks in enumerate(self._make(book, day, len(ahead))):
-                book.totals[day + offset * DAY] = {name: whole(block) for name, block in blocks.items()}
+            for offset, block in enumerate(self._make(book, day, len(ahead))):
+                book.totals[day + offset * DAY] = whole(block)
 
-    def _make(self, book: _SiteBook, day: int, count: int) -> list[Mapping[str, DayBlock]]:
-        grid = self._laid_out(book, day, day + count * DAY)
-        found = quantities(book.site, grid)
-        made = {
-            name: day_blocks(_taken(kpi, found), count, kpi.peak)
-            for name, kpi in KPIS.items()
-            if not kpi.missing(book.available)
+    def _make(self, book: _SiteBook, day: int, count: int) -> list[DayBlock]:
+        found = self._store.intervals(book.site.id, book.stored, day, day + count * DAY)
+        return self._blocks_of(book, found, day, count)
+
+    def _blocks_of(self, book: _SiteBook, found: SiteIntervals, day: int, count: int) -> list[DayBlock]:
+        """The blocks of so many days from ``day`` on, from all of their interval values."""
+        grid = self._spread(book, found, day, day + count * DAY)
+        made = quantities(book.site, grid, book.terms)
+        required = {name: quantity.required() for name, quantity in made.items()}
+        figures = {
+            name: [required[each] if each in KPIS[name].needs else made[each] for each in KPIS[name].quantities(made)]
+            for name in book.kpis
         }
-        for balance in book.balances:
-            blocks = day_blocks(columns(book.site, balance, grid), count, peaks=False)
-            made[_key(balance)] = blocks
-            made[_key(balance, in_total=True)] = [replace(b, values=b.values[: len(TOTALS)]) for b in blocks]
-        return [{name: blocks[place] for name, blocks in made.items()} for place in range(count)]
+        if self._powers and made:
+            power = power_columns(made, self._grid)
+            figures |= {_power_key(name): [_known(power[name])] for name in self._powers}
+        figures |= {_key(balance): columns(book.site, balance, grid) for balance in book.balances}
+        return day_blocks(figures, book.layout, count)
 
 
-def _filled(blocks: Mapping[str, DayBlock]) -> bool:
-    return any(block.usable[-1] for block in blocks.values())
+def _known(column: Float64) -> Quantity:
+    """A column as a quantity of its own: usable where it is a number."""
+    known = np.isfinite(column)
+    return Quantity(value=column, usable=known, served=known, measured=np.ones(len(column)))
 
 
-def _taken(kpi: Kpi, found: Mapping[str, Quantity]) -> list[Quantity]:
-    """The columns that a KPI sums, in the order of ``Kpi.quantities``."""
-    return [found[name].required() if name in kpi.needs else found[name] for name in kpi.quantities(found)]
-
-
-def _open(site: Site) -> _SiteBook:
+def _open(site: Site, powers: Iterable[str]) -> _SiteBook:
     available, tree = inputs(site), balances(site)
+    kpis = {name: kpi for name, kpi in KPIS.items() if not kpi.missing(available)}
+    widths = {name: len(kpi.quantities(available)) for name, kpi in kpis.items()}
+    widths |= {_power_key(name): 1 for name in powers if available}
+    widths |= {_key(balance): len(TOTALS) + len(balance.children) for balance in tree}
     meters = tuple(
         dict.fromkeys(meter for names in (*available.values(), *(b.meters for b in tree)) for meter in names)
     )
     stored = tuple(dict.fromkeys(member for meter in meters for member in members(site, meter)))
     concerned = {name: _concerned(site, kpi.quantities(available), available, tree) for name, kpi in KPIS.items()}
-    return _SiteBook(site=site, meters=meters, stored=stored, available=available, balances=tree, concerned=concerned)
+    return _SiteBook(
+        site=site,
+        meters=meters,
+        stored=stored,
+        available=available,
+        terms=sides(site),
+        balances=tree,
+        concerned=concerned,
+        kpis=tuple(kpis),
+        balanced=_real(site, {meter for balance in tree for meter in balance.meters}),
+        layout=Layout.of(widths, [name for name, kpi in kpis.items() if kpi.peak]),
+    )
 
 
 def _concerned(
@@ -253,12 +321,19 @@ def _concerned(
     return tuple(b for b in tree if not own.isdisjoint(real for meter in b.meters for real in members(site, meter)))
 
 
-def _longest_period(site: Site, chosen: Iterable[str], now: int) -> int:
-    real = {site.meters[member] for meter in chosen for member in members(site, meter)}
-    serving = [m.period for m in real if m.in_service.start <= now < m.in_service.end + m.period]
+def _real(site: Site, chosen: Iterable[str]) -> tuple[Meter, ...]:
+    return tuple(site.meters[name] for name in {member for meter in chosen for member in members(site, meter)})
+
+
+def _longest_period(meters: Iterable[Meter], now: int) -> int:
+    serving = [m.period for m in meters if m.in_service.start <= now < m.in_service.end + m.period]
     return max(serving, default=0)
 
 
-def _key(balance: Balance, *, in_total: bool = False) -> str:
+def _key(balance: Balance) -> str:
     """A name that no KPI has: meter ids hold no space, and KPI names neither."""
-    return f"total {balance.parent}" if in_total else f"balance {balance.parent}"
+    return f"balance {balance.parent}"
+
+
+def _power_key(subsystem: str) -> str:
+    return f"power {subsystem}"

@@ -6,7 +6,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from alerts.silences import KIND, acknowledgement_document, expiry_document, silence_document
+from alerts.silences import (
+    KIND,
+    acknowledgement_document,
+    expiry_document,
+    maintenance_matchers,
+    silence_document,
+)
 from wattwell.config.settings import Config
 from wattwell.engine.queries import Document
 from wattwell.engine.spans import parse_time
@@ -59,6 +65,34 @@ class AlertDesk:
             number = self._enter(silence_document(labels, first, last, author, reason))
             return self._watch.silences.silences[number].to_json(now)
 
+    def maintenance(self, site: str, start: str, end: str, equipment: str | None, author: str, reason: str) -> Document:
+        """Enters a maintenance window, which may lie in the past; UsageError for bad input."""
+        if site not in self._config.sites:
+            raise UsageError(f"site {site!r} is not configured; known: {', '.join(self._config.sites)}")
+        chosen = self._config.sites[site]
+        known = sorted({meter.equipment for meter in chosen.meters.values() if meter.equipment is not None})
+        if equipment is not None and equipment not in known:
+            raise UsageError(f"no meter of {site} has the equipment {equipment!r}; known: {', '.join(known) or 'none'}")
+        first, last = parse_time(start, chosen.zone), parse_time(end, chosen.zone)
+        if last <= first:
+            raise UsageError(f"the window is empty: --from {start} must be before --to {end}")
+        with self._lock:
+            number = self._enter(silence_document(maintenance_matchers(site, equipment), first, last, author, reason))
+            return self._watch.silences.silences[number].to_json(self._clock())
+
+    def receivers(self) -> list[Document]:
+        """Each receiver of notifications: receiver, waiting, delivered, lost, error (why the last attempt failed)."""
+        return [
+            {
+                "receiver": name,
+                "waiting": len(queue.waiting),
+                "delivered": queue.delivered,
+                "lost": queue.lost + queue.refused,
+                "error": queue.error,
+            }
+            for name, queue in self._watch.receivers().items()
+        ]
+
     def expire(self, number: int, author: str, reason: str) -> Document:
         """Ends a silence now; UsageError where there is none of that number that has still to end."""
         with self._lock:
@@ -91,7 +125,7 @@ class AlertDesk:
     def silences(self) -> list[Document]:
         """Those in force and to come, then the latest that are over; the one that ends last comes first."""
         now = self._clock()
-        known = sorted(self._watch.silences.silences.values(), key=lambda each: (each.end, each.id), reverse=True)
+        known = sorted(self._watch.silences.all, key=lambda each: (each.end, each.id), reverse=True)
         ahead = [each.to_json(now) for each in known if each.end > now]
         return ahead + [each.to_json(now) for each in known if each.end <= now][:_ENDED_SHOWN]
 

@@ -25,6 +25,7 @@ from wattwell.engine.corrections import contradictions
 from wattwell.engine.desk import AlertDesk
 from wattwell.engine.exported import silence, with_the_rest
 from wattwell.engine.figures import Asked
+from wattwell.engine.findings import Detector, Expectations, FindingsDesk
 from wattwell.engine.fingerprint import forget_changed
 from wattwell.engine.power import power_columns
 from wattwell.engine.queries import Document, Snapshot
@@ -34,7 +35,7 @@ from wattwell.engine.suggest import suggestions
 from wattwell.engine.watch import AlertWatch
 from wattwell.errors import UsageError
 from wattwell.intervals import CALENDAR, SECOND, Interval, floor_to, iso, local_date, starts
-from wattwell.model import AlertRule, Correction, KpiValue, Meter, MeterKey, Site
+from wattwell.model import AlertRule, Correction, KpiValue, Maintenance, Meter, MeterKey, Site
 from wattwell.store.protocol import ReadingStore
 
 _REJECTS_SHOWN = 1000
@@ -50,8 +51,14 @@ class Engine:
         store: ReadingStore,
         clock: Callable[[], int],
         notifiers: Mapping[str, Notifier] | None = None,
+        detector: Detector | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
-        """``clock`` gives microseconds UTC; ``notifiers`` by id, None where nobody is to be told of alerts."""
+        """``clock`` gives microseconds UTC; ``notifiers`` by id, None where nobody is to be told of alerts.
+
+        ``detector``: None where nobody looks for findings; those on record are shown all the same. ``expectations``:
+        None where nothing can be expected of any site.
+        """
         self.config = config
         self.store = store
         self._clock = clock
@@ -62,7 +69,7 @@ class Engine:
             if not meter.virtual
         }
         self._analysing = threading.Lock()
-        self._book = KpiBook(config, store)
+        self._book = KpiBook(config, store, {rule.of for rule in rules if rule.signal == "power"})
         self._commissioning = Commissioning(config.sites, config.grid, store, clock)
         forget_changed(store, self._meters, config.grid)
         self.rules = tuple(rules)
@@ -70,10 +77,13 @@ class Engine:
         self.issue, self.explain = self._auditor.issue, self._auditor.explain
         self.audit, self.verify = self._auditor.audit, self._auditor.verify
         self.enter_readings = self._auditor.enter_readings
-        self.watch = AlertWatch(config, self.rules, store, self._book, notifiers)
+        self._found = FindingsDesk(config, store, detector, self._maintenance, clock)
+        self.findings, self.finding, self.judge = self._found.findings, self._found.finding, self._found.judge
+        self.finding_counts = self._found.counts
+        self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
         desk = AlertDesk(config, store, self.watch, clock)
-        self.silence, self.silences = desk.silence, desk.silences
-        self.expire, self.acknowledge = desk.expire, desk.acknowledge
+        self.silence, self.silences, self.maintenance = desk.silence, desk.silences, desk.maintenance
+        self.expire, self.acknowledge, self.receivers = desk.expire, desk.acknowledge, desk.receivers
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
@@ -87,8 +97,12 @@ class Engine:
             if changed:
                 self._commissioning.changed()
             self._auditor.after(changed)
+            self._found.step(changed)
             self.watch.step(self._clock(), changed)
         return bool(changed)
+
+    def _maintenance(self, site: str) -> tuple[Maintenance, ...]:
+        return self.watch.silences.maintenance(site)
 
     def correct(self, corrections: Sequence[Correction]) -> None:
         """Stores what an operator entered; UsageError, and nothing stored, when one contradicts the readings."""
@@ -348,10 +362,13 @@ class Engine:
                 edge = self._book.live_edge(site, name, now)
                 spans = (Window(name=w, interval=Interval(edge - span, edge)) for w, span in ROLLING.items())
                 values += [self._book.value(site, name, span) for span in spans]
+        findings, watts = self._found.counts()
         snapshot = Snapshot(
             kpis=tuple(values),
             last_readings=self.latest(),
             alerts=counts(self.watch.board, self.rules, places(self.config.sites, self.rules)),
+            findings=findings,
+            finding_watts=watts,
         )
         return with_the_rest(snapshot, self.config, self.store, self._book, now)
 

@@ -278,7 +278,7 @@ class _Meters:
 
     def _measured(self, meter: Meter) -> Document:
         """What only a real meter has."""
-        factors = []
+        last, factors = self._last.get((meter.site, meter.id)), []
         for place, (since, factor) in enumerate(meter.factors):
             until = meter.factors[place + 1][0] if place + 1 < len(meter.factors) else _FAR
             if since < self._window.end and until > self._window.start:
@@ -286,6 +286,7 @@ class _Meters:
         return {
             "accumulation": meter.accumulation.value,
             "equipment": meter.equipment,
+            "last_reading": None if last is None else iso(last),
             "recovered_intervals": self._made.recovered[meter.id],
             "factors": factors,
         }
@@ -331,7 +332,9 @@ class _Meters:
         why = "no readings"
         if ending is not None:
             why = f"{ending.event} {ending.state}"
-        elif last is None or last <= gap.start:
+        elif last is None:
+            why = "no accepted reading of this meter is stored"
+        elif last <= gap.start:
             why = "after the last reading"
         elif followed.fresh and gap == followed.trail.gaps[0] and gap.treated == "missing":
             why = "before the first reading"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -42,8 +42,9 @@ def with_the_rest(snapshot: Snapshot, config: Config, store: ReadingStore, book:
     outdoor: dict[tuple[str, str, str], float] = {}
     residual: dict[tuple[str, str], float] = {}
     tolerance: dict[tuple[str, str], float] = {}
+    last = _last_intervals(config, store, {name: book.live_edge(name, "pue", now) for name in config.sites})
     for site in config.sites.values():
-        grid = _last_interval(site, store, config.grid, book.live_edge(site.id, "pue", now))
+        grid = last[site.id]
         power |= {(site.id, subsystem): watts for subsystem, watts in _subsystems(site, grid)}
         roles |= {(site.id, role): watts for role, watts in _watts(site, grid)}
         outdoor |= {(site.id, meter.id, meter.role or ""): celsius for meter, celsius in _outdoor(site, grid)}
@@ -79,10 +80,16 @@ def _none_yet(config: Config) -> dict[tuple[str, str, str], int]:
     return {(site, event, "booked"): 0 for site in config.sites for event in EVENTS}
 
 
-def _last_interval(site: Site, store: ReadingStore, grid: int, edge: int) -> SiteGrid:
-    real = [meter.id for meter in site.meters.values() if not meter.virtual]
-    found = store.intervals(site.id, real, edge - grid, edge)
-    return lay_out(site, found, list(site.meters), starts(edge - grid, edge, grid), grid)
+def _last_intervals(config: Config, store: ReadingStore, edges: Mapping[str, int]) -> dict[str, SiteGrid]:
+    """Each site's interval that ends at its edge; those that end together are read together."""
+    grid, found = config.grid, dict[str, SiteGrid]()
+    for edge in set(edges.values()):
+        sites = [config.sites[name] for name, each in edges.items() if each == edge]
+        real = {site.id: [meter.id for meter in site.meters.values() if not meter.virtual] for site in sites}
+        values = store.intervals_of(real, edge - grid, edge)
+        at = starts(edge - grid, edge, grid)
+        found |= {site.id: lay_out(site, values[site.id], list(site.meters), at, grid) for site in sites}
+    return found
 
 
 def _subsystems(site: Site, grid: SiteGrid) -> Iterator[tuple[str, float]]:

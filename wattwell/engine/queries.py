@@ -42,6 +42,16 @@ class Snapshot:
     """(site, event, state) how many the ledger holds."""
     reporting_limits: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(site, meter) seconds without a reading after which the meter counts as stale; meters in service."""
+    findings: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(site, family) how many findings are open; families that were ever found at the site."""
+    finding_watts: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, family) the power that they draw beyond what is expected, as far as it is known."""
+    notifications_waiting: Mapping[tuple[str], int] = field(default_factory=dict)
+    """(receiver) how many notifications it has still to be told."""
+    notifications_delivered: Mapping[tuple[str], int] = field(default_factory=dict)
+    """(receiver) how many it has taken, ever."""
+    notifications_lost: Mapping[tuple[str], int] = field(default_factory=dict)
+    """(receiver) how many it will never get, since its queue was full or since it refused them, ever."""
     spool_readings: int = 0
     ingest_lag_seconds: float = 0.0
 
@@ -101,6 +111,25 @@ class Queries(Protocol):
         Each: id, kind (silence or maintenance), state (pending, active or ended), matchers, from, until, author,
         reason, expired (who ended it early).
         """
+
+    def findings(
+        self,
+        site: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Document]:
+        """Findings that overlap [start, end), open ones first, then by money: cost, else energy, then water.
+
+        Each: id, site, family, detector, equipment, meters[], start, end, detected_at, status, confidence, excess_kwh
+        and excess_l {value, low, high}, cost {value, currency}, advice, evidence, title, cause, carbon_kg, watts,
+        per_year {excess_kwh, excess_l, cost} if it goes on, saving, note. UsageError for bad input.
+        """
+
+    def finding(self, id: str) -> Document:
+        """One finding, with course[] (label, unit, step_seconds and the columns start, actual, expected, low, high) and
+        history[] (at, verdict, until, author, note); UnknownError for one that is not known."""
 
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,11 +15,14 @@ from analytics.evaluate import Window
 from wattwell.config.settings import Config
 from wattwell.engine.book import KpiBook
 from wattwell.engine.exported import silence
+from wattwell.engine.findings import Excess, Expectations, wait_for
 from wattwell.engine.power import POWERS, power_columns
 from wattwell.engine.spans import ROLLING
-from wattwell.intervals import DAY, SECOND, Interval, ceil_to, day_start, floor_to, local_date
-from wattwell.model import ANY_METER, KpiValue, Meter
+from wattwell.intervals import DAY, HOUR, SECOND, Interval, ceil_to, day_start, floor_to, local_date
+from wattwell.model import ANY_METER, OF_FINDINGS, KpiValue, Meter
 
+Excesses = Callable[[str, int], Mapping[str, Excess]]
+"""Site and edge -> the open findings by family."""
 _MONTHS_BACK = 24
 """Months before this one that the course of a year is judged by."""
 
@@ -41,9 +44,14 @@ class Known:
 class Signals:
     """Samples for alert rules, from interval values."""
 
-    def __init__(self, config: Config, book: KpiBook) -> None:
+    def __init__(
+        self, config: Config, book: KpiBook, excess: Excesses, expectations: Expectations | None = None
+    ) -> None:
+        """``excess`` of open findings; ``expectations``: None where nothing can be expected of any site."""
+        self._expectations = expectations
         self._config = config
         self._book = book
+        self._excess = excess
         self._grid = config.grid
 
     def basis(self, site: str, keys: Collection[Key]) -> Basis:
@@ -54,19 +62,48 @@ class Signals:
 
     def lags(self, site: str, keys: Collection[Key], now: int) -> tuple[int, dict[Key, int]]:
         """The shortest of the figures' periods, and how far each figure looks back beyond it."""
-        periods = {key: self._period(site, key, now) for key in keys if key[0] != "stale"}
+        sources = {key[:2] for key in keys if key[0] != "stale"}
+        periods = {source: self._period(site, *source, now) for source in sources}
         # What rests on no meter, such as the balance of a site without a meter tree, waits for none and hurries none.
         fastest = min((period for period in periods.values() if period), default=0)
-        return fastest, {key: ceil_to(max(period - fastest, 0), self._grid) for key, period in periods.items()}
+        lags = {source: ceil_to(max(period - fastest, 0), self._grid) for source, period in periods.items()}
+        return fastest, {key: lags[key[:2]] for key in keys if key[:2] in lags}
 
-    def _period(self, site: str, key: Key, now: int) -> int:
-        signal, of, _ = key
+    def _period(self, site: str, signal: str, of: str, now: int) -> int:
         if signal == "balance":
             return self._book.balance_period(site, now)
+        if signal in OF_FINDINGS:
+            return wait_for(self._config.sites[site].meters.values(), now)
         return self._book.period(site, POWERS[of] if signal == "power" else self._book.needs(site, of), now)
+
+    def ready(self, steps: Iterable[tuple[str, Collection[Key], Known]]) -> None:
+        """Takes from the store in one go what the last edges of many sites look at."""
+        self._book.ready(
+            dict.fromkeys((site, day) for site, keys, known in steps for day in self._ends_within(keys, known))
+        )
+
+    def _ends_within(self, keys: Collection[Key], known: Known) -> Iterator[int]:
+        """The UTC days that the windows of figures end in, and those that they begin in the midst of."""
+        spans = {
+            (ROLLING.get(window, self._grid), known.lags.get((signal, of, window), 0))
+            for signal, of, window in keys
+            if signal not in ("stale", "course", *OF_FINDINGS)
+        }
+        for width, lag in spans:
+            end = known.last_edge - lag
+            yield floor_to(end - 1, DAY)
+            if (end - width) % DAY:
+                yield floor_to(end - width, DAY)
 
     def at(self, site: str, edge: int, keys: Collection[Key], known: Known) -> tuple[dict[Key, Sample], set[Key]]:
         """The samples of an edge, and the keys of which nothing is known that could be judged."""
+        figures = [key for key in keys if key[0] not in OF_FINDINGS]
+        samples, held = self._figures(site, edge, figures, known)
+        for key in set(keys).difference(figures):
+            samples |= self._findings(site, key, edge, known.lags.get(key, 0))
+        return samples, held
+
+    def _figures(self, site: str, edge: int, keys: Collection[Key], known: Known) -> tuple[dict[Key, Sample], set[Key]]:
         samples: dict[Key, Sample] = {}
         held: set[Key] = set()
         values: dict[tuple[str, str, int], KpiValue] = {}
@@ -82,22 +119,23 @@ class Signals:
                 if edge % DAY:
                     held.add(key)
                 else:
-                    samples[key] = replace(self._course(site, of, end, window), at=edge)
+                    samples[key] = _at(self._course(site, of, end, window), edge)
                 continue
             early = end - ROLLING.get(window, self._grid) < known.first
             if signal == "balance":
                 found = {} if early else self._balances(site, of, window, end)
-                samples |= {one: replace(sample, at=edge) for one, sample in found.items()}
+                samples |= {one: _at(sample, edge) for one, sample in found.items()}
                 continue
-            if signal == "power":
-                samples[key] = replace(self._power(site, of, end - ROLLING.get(window, self._grid), end), at=edge)
+            if signal in ("power", "expected"):
+                measure = self._power if signal == "power" else self._beyond
+                samples[key] = _at(measure(site, of, end - ROLLING.get(window, self._grid), end), edge)
             else:
                 if (of, window, end) not in values:
                     values[of, window, end] = self._value(site, of, window, end)
                 value = values[of, window, end]
                 sample = sample_of(value) if signal == "kpi" else self._coverage(value)
-                samples[key] = replace(sample, at=edge)
-            if early and (signal != "kpi" or samples[key].value is None):
+                samples[key] = _at(sample, edge)
+            if _unknown(signal, samples[key], early=early):
                 held.add(key)
         return samples, held
 
@@ -110,12 +148,27 @@ class Signals:
         context = Context(label=value.label, category=value.category)
         return Sample(value.interval.end, None if lacks else value.coverage, context=context)
 
+    def _beyond(self, site: str, kpi: str, start: int, end: int) -> Sample:
+        """PUE less what is expected of it, over the intervals in which all of it is known."""
+        chosen = self._config.sites[site]
+        expected = None if self._expectations is None else self._expectations.overhead(chosen, start, end)
+        context = Context(label=kpi.upper(), category=chosen.pue_category)
+        if expected is None:
+            return Sample(end, None, context=context)
+        columns = power_columns(self._book.quantities(site, start, end), self._grid)
+        overhead = (columns["total"] - columns["it"]) * (self._grid / HOUR) - expected
+        known = np.isfinite(overhead)
+        usable, it = float(known.mean()), float(columns["it"][known].sum()) * (self._grid / HOUR)
+        context = replace(context, coverage=usable)
+        if usable < self._config.provisional or it <= 0:
+            return Sample(end, None, context=context)
+        return Sample(end, float(overhead[known].sum()) / it, usable < self._config.full, context)
+
     def _power(self, site: str, subsystem: str, start: int, end: int) -> Sample:
-        column = power_columns(self._book.quantities(site, start, end), self._grid)[subsystem]
-        usable = float(np.isfinite(column).mean()) if len(column) else 0.0
-        enough = usable >= self._config.provisional and usable > 0
+        mean, usable = self._book.power(site, subsystem, Interval(start, end))
         context = Context(unit="kW", coverage=usable)
-        return Sample(end, float(np.nanmean(column)) if enough else None, usable < self._config.full, context)
+        enough = usable >= self._config.provisional
+        return Sample(end, mean if enough else None, usable < self._config.full, context)
 
     def _balances(self, site: str, meter: str, window: str, end: int) -> dict[Key, Sample]:
         """One sample for each parent, or for the one that is named."""
@@ -126,6 +179,19 @@ class Signals:
             )
             for found in self._book.closures(site, span)
             if meter in (ANY_METER, found.parent)
+        }
+
+    def _findings(self, site: str, key: Key, edge: int, lag: int) -> dict[Key, Sample]:
+        """One sample for each family that was ever found at the site, or for the one that is named."""
+        signal, family, _ = key
+        return {
+            (signal, name, ""): Sample(
+                edge,
+                excess.kilowatts if signal == "finding" else float(excess.count),
+                context=Context(label=excess.title or None, unit="kW" if signal == "finding" else ""),
+            )
+            for name, excess in self._excess(site, edge - lag).items()
+            if family in (ANY_METER, name)
         }
 
     def _stale(self, site: str, of: str, edge: int, known: Known) -> Iterator[tuple[Key, Sample | None]]:
@@ -185,4 +251,16 @@ class Signals:
         return floor_to(day_start(first, zone), self._grid)
 
 
-_OF_KPIS = ("kpi", "coverage", "course")
+def _unknown(signal: str, sample: Sample, *, early: bool) -> bool:
+    """Whether nothing is known that could be judged: a window begins before all data, or no model has learnt."""
+    if signal == "expected" and sample.context.coverage is None:
+        return True
+    return early and (signal != "kpi" or sample.value is None)
+
+
+_OF_KPIS = ("kpi", "coverage", "course", "expected")
+
+
+def _at(sample: Sample, edge: int) -> Sample:
+    """A sample as that of an edge, which it may lag behind."""
+    return sample if sample.at == edge else replace(sample, at=edge)

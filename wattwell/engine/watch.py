@@ -18,12 +18,13 @@ from alerts.dispatch import deliver
 from alerts.listing import places
 from alerts.machine import Key, Sample
 from alerts.notification import Notification
-from alerts.notify import DeliveryError, Keeper, Notifier
+from alerts.notify import DeliveryError, Keeper, Notifier, notifier_id
 from alerts.outbox import Delivery, Queue
 from wattwell.config.settings import Config
 from wattwell.engine.analyse import Changed
 from wattwell.engine.book import KpiBook
-from wattwell.engine.signals import Known, Signals
+from wattwell.engine.findings import Expectations
+from wattwell.engine.signals import Excesses, Known, Signals
 from wattwell.intervals import SECOND, floor_to
 from wattwell.ledger import Entry
 from wattwell.model import AlertRule
@@ -44,22 +45,28 @@ class AlertWatch:
         store: ReadingStore,
         book: KpiBook,
         notifiers: Mapping[str, Notifier] | None,
+        excess: Excesses | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
-        """``notifiers`` by id; None where history is filled in and nobody is to be told."""
+        """``notifiers`` by id; None where history is filled in and nobody is to be told.
+
+        ``excess`` of findings, and ``expectations`` of what sites draw: None where there are none.
+        """
         self._rules = rules
         self._sites = tuple(config.sites)
         self._grid = config.grid
         self._store = store
-        self._signals = Signals(config, book)
+        self._signals = Signals(config, book, excess or (lambda _site, _at: {}), expectations)
         self._needed = {site: needed(rules, site) for site in places(self._sites, rules)}
         self._basis = {site: self._signals.basis(site, self._needed[site]) for site in self._sites}
         self._notifiers = notifiers
+        self._receivers = list(dict.fromkeys(notifier_id(target.url) for target in config.notify))
         self._lock = threading.Lock()
         self._opened: int | None = None
         self._first: dict[str, int] = {}
         self.spool: Callable[[], int] | None = None
         """How many readings wait for the store; None where that is not known."""
-        self.silences = silences.read(store.audit(silences.KIND))
+        self.silences = silences.read(store.audit(silences.KIND), silences.declared(config.sites.values()))
         self.board: Board = load(self._needed, store.load_state)
         self.outbox = outbox.read(store.load_state(outbox.DOCUMENT))
         self._keepers = {name: each for name, each in (notifiers or {}).items() if isinstance(each, Keeper)}
@@ -79,8 +86,10 @@ class AlertWatch:
         last: dict[str, dict[str, int]] = {}
         for (site, meter), at in self._store.last_readings().items():
             last.setdefault(site, {})[meter] = at
-        for site in self._sites:
-            told += self._step_site(site, now, last.get(site, {}))
+        steps = [each for site in self._sites if (each := self._due_at(site, now, last.get(site, {})))]
+        self._signals.ready((site, self._needed[site], known) for site, _, known in steps)
+        for site, edges, known in steps:
+            told += self._step_site(site, edges, known, now)
         told += self._step_service(now)
         if self.board is before:
             return
@@ -89,21 +98,26 @@ class AlertWatch:
             self.outbox = outbox.enqueue(self.outbox, told)
             self._store.save_states(documents | ({outbox.DOCUMENT: outbox.write(self.outbox)} if told else {}))
 
-    def _step_site(self, site: str, now: int, last: Mapping[str, int]) -> list[Notification]:
+    def _due_at(self, site: str, now: int, last: Mapping[str, int]) -> tuple[str, range, Known] | None:
+        """The edges that a site has still to step, and what its step goes by; None where there are none."""
         keys = self._needed[site]
         first = self._first_of(site) if keys else None
         if first is None:
-            return []
+            return None
         grid, data_time = self._grid, self._data_time(now, last)
         # A rule whose meters report less often looks back by so much, and holds up no other rule of the site.
         fastest, lags = self._signals.lags(site, keys, data_time)
         stepped = self.board.site(site).at
         edges = range((first if stepped is None else stepped) + grid, floor_to(data_time - fastest, grid) + 1, grid)
+        if not edges:
+            return None
         live = None if self._notifiers is None else last
-        known = Known(first=first, last_edge=edges[-1] if edges else 0, last_readings=live, lags=lags)
+        return site, edges, Known(first=first, last_edge=edges[-1], last_readings=live, lags=lags)
+
+    def _step_site(self, site: str, edges: Iterable[int], known: Known, now: int) -> list[Notification]:
         told: list[Notification] = []
         for edge in edges:
-            samples, held = self._signals.at(site, edge, keys, known)
+            samples, held = self._signals.at(site, edge, self._needed[site], known)
             told += self._advance(site, edge, samples, held, now)
         return told
 
@@ -148,6 +162,15 @@ class AlertWatch:
         """The ids of those who are told."""
         return tuple(self._notifiers or ())
 
+    def receivers(self) -> Mapping[str, Queue]:
+        """What each of ``notify`` has still to be told and was told, by its scheme and its place in the list: the rest
+        of a URL, and what is made from it, may tell a secret."""
+        queues = self.outbox.queues
+        return {
+            f"{name.rpartition('-')[0]}-{place}": queues.get(name, Queue())
+            for place, name in enumerate(self._receivers, 1)
+        }
+
     def deliver(self, now: int) -> None:
         """Tells whom it may concern, one after the other."""
         for name in self.notifiers:
@@ -156,7 +179,7 @@ class AlertWatch:
     def deliver_to(self, name: str, now: int) -> None:
         """Tells one notifier what is due, and notes what was taken; a thread for each, so that none waits for another.
 
-        A keeper is told again what fires, once it knows of all that has ended.
+        A keeper is told again what fires and what has ended of late, once it has been told all there is.
         """
         notifier, keeper = (self._notifiers or {})[name], self._keepers.get(name)
         remind = keeper is not None and now >= self._resend.get(name, 0)
@@ -167,7 +190,8 @@ class AlertWatch:
             return
         with self._lock:
             queue = self.outbox.queues[name]
-        fault = _kept(keeper, queue.standing) if queue.standing and not queue.waiting else None
+        kept = queue.kept(now)
+        fault = _kept(keeper, kept) if kept and not queue.waiting else None
         if fault is not None and fault != self._faults.get(name):
             _log.warning("notify: %s; it is told again what fires as soon as it can be", fault)
         self._faults[name] = fault
@@ -190,10 +214,10 @@ class AlertWatch:
         return all(each.error is None for each in outcomes)
 
 
-def _kept(keeper: Keeper, standing: Sequence[Notification]) -> str | None:
-    """Tells again what stands; why it was not taken."""
+def _kept(keeper: Keeper, kept: Sequence[Notification]) -> str | None:
+    """Tells again what stands and what has ended; why it was not taken."""
     try:
-        keeper.keep(standing)
+        keeper.keep(kept)
     except DeliveryError as fault:
         return str(fault)
     return None

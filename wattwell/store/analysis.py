@@ -164,18 +164,30 @@ class AnalysisTable(Ledgers):
 
     def intervals(self, site: str, meters: Sequence[str], start: int, end: int) -> SiteIntervals:
         """Interval values that start in ``[start, end)``, by meter and time."""
-        known = [meter for meter in meters if (site, meter) in self._ids]
-        numbers = self.numbers((site, meter) for meter in known)
+        return self.intervals_of({site: meters}, start, end)[site]
+
+    def intervals_of(self, wanted: Mapping[str, Sequence[str]], start: int, end: int) -> Mapping[str, SiteIntervals]:
+        """The interval values of many sites in one read."""
+        known = {site: tuple(m for m in meters if (site, m) in self._ids) for site, meters in wanted.items()}
+        numbers = self.numbers((site, meter) for site, meters in known.items() for meter in meters)
         found = self.columns(
             "SELECT place, t, value, measured, recovered FROM intervals JOIN wanted ON series = s"
             " WHERE t >= ? AND t < ? ORDER BY place, t",
             [start, end],
             wanted={"s": numbers, "place": np.arange(len(numbers), dtype=np.int64)},
         )
-        values = IntervalValues(
-            start=found["t"], value=found["value"], measured=found["measured"], recovered=found["recovered"]
-        )
-        return SiteIntervals(meters=tuple(known), meter=found["place"], values=values)
+        firsts = np.cumsum([0, *map(len, known.values())])
+        bounds = np.searchsorted(found["place"], firsts).tolist()
+        sites: dict[str, SiteIntervals] = {}
+        for site, first, low, high in zip(known, firsts.tolist(), bounds, bounds[1:], strict=False):
+            values = IntervalValues(
+                start=found["t"][low:high],
+                value=found["value"][low:high],
+                measured=found["measured"][low:high],
+                recovered=found["recovered"][low:high],
+            )
+            sites[site] = SiteIntervals(meters=known[site], meter=found["place"][low:high] - first, values=values)
+        return sites
 
     def extent(self, site: str) -> tuple[int, int] | None:
         """Start of the first and of the last stored interval of a site."""

@@ -198,10 +198,13 @@ class Ledgers(AuditTable):
 
     def save_states(self, documents: Mapping[str, str]) -> None:
         """Stores small named documents."""
+        if not documents:
+            return
         with self.transaction() as con:
-            for name, text in documents.items():
-                con.execute("DELETE FROM documents WHERE name = ?", [name])
-                con.execute("INSERT INTO documents VALUES (?, ?)", [name, text])
+            columns = {"n": list(documents), "x": list(documents.values())}
+            con.register("stated", {name: np.array(column, dtype=object) for name, column in columns.items()})
+            con.execute("DELETE FROM documents WHERE name IN (SELECT n FROM stated)")
+            con.execute("INSERT INTO documents SELECT n, x FROM stated")
 
 
 _NO_TIME = -(2**63)

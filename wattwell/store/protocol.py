@@ -137,6 +137,9 @@ class ReadingStore(Protocol):
     def intervals(self, site: str, meters: Sequence[str], start: int, end: int) -> SiteIntervals:
         """Stored interval values that start in ``[start, end)``, by meter and time. Missing intervals have no row."""
 
+    def intervals_of(self, wanted: Mapping[str, Sequence[str]], start: int, end: int) -> Mapping[str, SiteIntervals]:
+        """The same of many sites at once: for each site of ``wanted`` what :meth:`intervals` gives of its meters."""
+
     def extent(self, site: str) -> tuple[int, int] | None:
         """Start of the first and of the last stored interval of a site."""
 

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 import wattwell
 from wattwell.engine.queries import Document, Queries
-from wattwell.errors import UsageError, WattwellError
+from wattwell.errors import UnknownError, UsageError, WattwellError
 from wattwell.web import shapes
 from wattwell.web.jsonio import MAX_ROWS, encode
 from wattwell.web.limits import check_rows, check_span
@@ -44,10 +44,6 @@ _AT_ONCE = 2
 """Figures explained at the same time."""
 _PATIENCE = 2.0
 """Seconds to wait for one of them to end; longer would take the threads that answer others."""
-
-
-class Unknown(WattwellError):
-    """What was asked for does not exist; HTTP 404."""
 
 
 class Busy(WattwellError):
@@ -81,7 +77,7 @@ class _Asker:
         for site in sites:
             if site["id"] == wanted:
                 return site
-        raise Unknown(f"unknown site {wanted!r}; one of {', '.join(s['id'] for s in sites)}")
+        raise UnknownError(f"unknown site {wanted!r}; one of {', '.join(s['id'] for s in sites)}")
 
     def known(self, wanted: str | None) -> str | None:
         """The same site id once it is known to exist; None is every site."""
@@ -186,6 +182,15 @@ def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
     def silences(_: Annotated[shapes.NoQuery, Query()]) -> Response:
         return asker.rows(queries.silences())
 
+    @api.get("/findings", response_model=list[shapes.FindingShape], summary="What wastes energy or water, by money")
+    def findings(asked: Annotated[shapes.FindingsQuery, Query()]) -> Response:
+        site = asker.known(asked.site)
+        return asker.rows(queries.findings(site, asked.from_, asked.to, asked.status, asked.limit))
+
+    @api.get("/findings/{id}", response_model=shapes.FindingDetailShape, summary="One finding with its course")
+    def finding(id: str, _: Annotated[shapes.NoQuery, Query()]) -> Response:
+        return _json(queries.finding(id))
+
     @api.get("/events", response_model=list[shapes.EventShape], summary="The meter-event ledger")
     def events(asked: Annotated[shapes.EventQuery, Query()]) -> Response:
         return asker.rows(queries.events(asker.known(asked.site), asked.meter, asked.from_, asked.to))
@@ -240,6 +245,17 @@ def _page_routes(queries: Queries, asker: _Asker, pages: Pages, app: FastAPI) ->
         found = asker.site(site)
         return pages.explain(found, queries.sites(), asker.explain(found, asked))
 
+    @router.get("/sites/{site}/findings")
+    def findings_page(site: str) -> Response:
+        return pages.findings(asker.site(site), queries.sites())
+
+    @router.get("/sites/{site}/findings/{id}")
+    def finding_page(site: str, id: str) -> Response:
+        known, found = asker.site(site), queries.finding(id)
+        if found["site"] != known["id"]:
+            raise UnknownError(f"finding {id!r} is not of site {site!r}; see /sites/{site}/findings")
+        return pages.finding(known, queries.sites(), found)
+
     @router.get("/sites/{site}/ledger")
     def ledger_page(site: str) -> Response:
         return pages.ledger(asker.site(site), queries.sites())
@@ -271,7 +287,7 @@ def _install_errors(app: FastAPI, pages: Pages) -> None:
         return answer(request, 400, fault)
 
     def refused(request: Request, error: Exception) -> Response:
-        status = 400 if isinstance(error, UsageError) else 404 if isinstance(error, Unknown) else 503
+        status = 404 if isinstance(error, UnknownError) else 400 if isinstance(error, UsageError) else 503
         return answer(request, status, str(error))
 
     def missing(request: Request, error: Exception) -> Response:

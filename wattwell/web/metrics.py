@@ -155,6 +155,21 @@ def _site_families(snapshot: Snapshot) -> Iterable[Metric]:
     )
 
 
+def _finding_families(snapshot: Snapshot) -> Iterable[Metric]:
+    yield _gauge(
+        "wattwell_findings",
+        "Open findings by family, 0 where one was open before; those called known or no fault are left out.",
+        ("site", "family"),
+        {labels: float(count) for labels, count in snapshot.findings.items()},
+    )
+    yield _gauge(
+        "wattwell_finding_excess_watts",
+        "Power that the open findings draw beyond what is expected, over their last day; water alone counts nothing.",
+        ("site", "family"),
+        snapshot.finding_watts,
+    )
+
+
 def _state_families(snapshot: Snapshot) -> Iterable[Metric]:
     yield _gauge(
         "wattwell_site_power_watts",
@@ -213,6 +228,24 @@ def _service_families(snapshot: Snapshot) -> Iterable[Metric]:
         ("site", "name", "state"),
         {labels: float(count) for labels, count in snapshot.alerts.items()},
     )
+    yield _gauge(
+        "wattwell_notifications_waiting",
+        "Notifications that the receiver, named by its scheme and its place under notify, has still to be told.",
+        ("receiver",),
+        {labels: float(count) for labels, count in snapshot.notifications_waiting.items()},
+    )
+    yield _counter(
+        "wattwell_notifications_delivered_total",
+        "Notifications that the receiver has taken.",
+        ("receiver",),
+        {labels: float(count) for labels, count in snapshot.notifications_delivered.items()},
+    )
+    yield _counter(
+        "wattwell_notifications_lost_total",
+        "Notifications that the receiver will not get, since too many waited or since it refused them again and again.",
+        ("receiver",),
+        {labels: float(count) for labels, count in snapshot.notifications_lost.items()},
+    )
 
 
 class SnapshotCollector(Collector):
@@ -233,7 +266,8 @@ class SnapshotCollector(Collector):
 def families(snapshot: Snapshot) -> list[Metric]:
     """Every metric family of a snapshot, in a fixed order."""
     figures = (*_kpi_families(snapshot.kpis), *_plant_families(snapshot.kpis))
-    return [*figures, *_site_families(snapshot), *_state_families(snapshot), *_service_families(snapshot)]
+    site = (*_site_families(snapshot), *_finding_families(snapshot), *_state_families(snapshot))
+    return [*figures, *site, *_service_families(snapshot)]
 
 
 class Exporter:

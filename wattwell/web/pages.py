@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 import wattwell
 from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UsageError
-from wattwell.web import present
+from wattwell.web import finding_words, present
 from wattwell.web.jsonio import encode_for_script
 from wattwell.web.wording import Telling, clock, count, dial, number, summary
 
@@ -71,6 +71,7 @@ class Pages:
             "alerts": self._queries.alerts(site["id"]),
             "problems": self._queries.problems(site["id"]),
             "balance": self._queries.balance(site["id"]),
+            "findings": self._queries.findings(site["id"], status="open"),
         }
         return self._html(
             "site.html",
@@ -98,6 +99,30 @@ class Pages:
             query=urlencode({"site": site["id"], **present.question(figure)}),
             most=_MOST,
             opened=_OPENED,
+        )
+
+    def findings(self, site: Document, sites: list[Document]) -> Response:
+        """Every finding of a site, open ones first, then by money."""
+        found = self._queries.findings(site["id"])
+        return self._html(
+            "findings.html",
+            site=site,
+            several=len(sites) > 1,
+            found=found[:_LATEST],
+            count_found=len(found),
+            tell=finding_words,
+        )
+
+    def finding(self, site: Document, sites: list[Document], found: Document) -> Response:
+        """One finding: what, why, how much, what to do, and a plot of it; ``found`` as of ``Queries.finding``."""
+        boot = {"timezone": site["timezone"], "finding": found}
+        return self._html(
+            "finding.html",
+            site=site,
+            several=len(sites) > 1,
+            found=found,
+            tell=finding_words,
+            boot=encode_for_script(boot),
         )
 
     def ledger(self, site: Document, sites: list[Document]) -> Response:

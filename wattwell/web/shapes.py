@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from wattwell.model import FAMILIES, FINDING_STATES
+
 Time = Annotated[str, Field(description="ISO 8601 UTC with Z", examples=["2026-03-29T01:00:00Z"])]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -242,6 +244,69 @@ class ProblemShape(_Shape):
     remedy: str | None
 
 
+class EstimateShape(_Shape):
+    """An amount with the bounds that hold in nine cases of ten."""
+
+    value: float
+    low: float
+    high: float
+
+
+class CostShape(_Shape):
+    """Money."""
+
+    value: float
+    currency: str
+
+
+class FindingShape(_Shape):
+    """Something that wastes energy or water, or makes figures wrong."""
+
+    id: str
+    site: str
+    family: str = Field(description=" ".join(FAMILIES))
+    detector: str = Field(description="What saw it first")
+    equipment: str | None
+    meters: list[str] = Field(description="What shows it, most telling first")
+    start: Time
+    end: Time | None = Field(description="null while it goes on")
+    detected_at: Time = Field(description="The earliest data time at which it was known")
+    status: str = Field(description=" ".join(FINDING_STATES))
+    confidence: Share
+    excess_kwh: EstimateShape | None = Field(description="Beyond what was expected, from start to end or so far")
+    excess_l: EstimateShape | None
+    cost: CostShape | None
+    advice: str
+    evidence: dict[str, float | str | None]
+    title: str
+    cause: str
+    carbon_kg: float | None
+    watts: float | None = Field(description="Mean excess over its last day")
+    per_year: dict[str, Any] | None = Field(description="excess_kwh, excess_l and cost if it goes on")
+    saving: EstimateShape | None = Field(description="kWh a year saved since it closed")
+    note: str | None = Field(description="What the operator said of it")
+
+
+class CourseShape(_Shape):
+    """What was drawn and what was expected: columns of equal length, null where not known."""
+
+    label: str
+    unit: str
+    step_seconds: float
+    start: list[Time]
+    actual: list[float | None]
+    expected: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+class FindingDetailShape(FindingShape):
+    """A finding with its course and its history."""
+
+    course: list[CourseShape]
+    history: list[dict[str, Any]] = Field(description="at, verdict, until, author and note")
+
+
 _SITE = Field(None, description="Site id; without it every site", min_length=1)
 _ONE_SITE = Field(None, description="Site id; may be left out where there is one site", min_length=1)
 _METER = Field(None, description="Meter id; without it every meter", min_length=1)
@@ -288,6 +353,15 @@ class EventQuery(SiteQuery):
     meter: str | None = _METER
     from_: str | None = _FROM
     to: str | None = _TO
+
+
+class FindingsQuery(SiteQuery):
+    """Findings that overlap a span of time."""
+
+    from_: str | None = _FROM
+    to: str | None = _TO
+    status: str | None = Field(None, description=f"One of {' '.join(FINDING_STATES)}", min_length=1)
+    limit: int | None = Field(None, description="The first so many", ge=1)
 
 
 class BalanceQuery(SiteQuery):

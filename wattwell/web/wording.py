@@ -54,6 +54,10 @@ def summary(kind: str, document: Document) -> str:
         return f"{d['site']}: {d['readings']} readings from {files}{by}" + ("" if d["complete"] else ", not complete")
     if kind == "silence":
         return f"{_silence(d)} by {d['author']}: {d['reason']}"
+    if kind == "finding":
+        until = "" if d["until"] is None else f" until {d['until']}"
+        what = f"{d['site']} finding {d['finding']} ({d['family']})"
+        return f"{what}: {d['verdict']}{until} by {d['author']}: {d['note']}"
     was = f" (was {d['old_value']})" if "old_value" in d else ""
     return (
         f"{d['site']} {d['label']} {d['start']} to {d['end']}: {d['value']}{was}, revision {d['revision']} "
@@ -160,12 +164,15 @@ class Telling:
         if meter["in_service"] is None:
             yield "It is not in service in this window."
             return
-        amount = "unknown" if meter["amount"] is None else f"{number(meter['amount'])} {meter['value_unit']}"
-        of = f"{meter['intervals']['with_value']:,} of {count(meter['intervals']['all'], 'interval')}"
-        yield (
-            f"Over the whole window: {amount} in {of} with a value; {meter['measured']:.1%} measured, "
-            f"{meter['estimated']:.1%} estimated, {meter['missing']:.1%} missing."
-        )
+        many = count(meter["intervals"]["all"], "interval")
+        if meter["amount"] is None:
+            yield f"Over the whole window: unknown, for none of {many} has a value."
+        else:
+            yield (
+                f"Over the whole window: {number(meter['amount'])} {meter['value_unit']} in "
+                f"{meter['intervals']['with_value']:,} of {many} with a value; {meter['measured']:.1%} measured, "
+                f"{meter['estimated']:.1%} estimated, {meter['missing']:.1%} missing."
+            )
         if meter["virtual"]:
             signed = (f"{'+' if each['sign'] > 0 else '-'} {each['meter']}" for each in meter["formula"])
             yield f"It is {' '.join(signed).removeprefix('+ ')}, interval by interval."
@@ -187,7 +194,9 @@ class Telling:
         if meter["virtual"] or meter["in_service"] is None:
             return
         readings, unit = meter["readings"], meter["unit"]
-        if readings is None:
+        if meter["last_reading"] is None:
+            yield "No accepted reading of this meter is stored: it has not reported yet, or what it sent was refused."
+        elif readings is None:
             dropped, many = self.found["pruned_before"], self.found["too_many"]
             yield (
                 "Its readings were not followed one by one."
@@ -196,8 +205,7 @@ class Telling:
                 if dropped
                 else "It has no readings."
             )
-            return
-        if readings["first"] is None:
+        elif readings["first"] is None:
             yield "No reading was accepted in the window."
         else:
             ends = " and ".join(
@@ -205,9 +213,9 @@ class Telling:
                 for place, each in (("first", readings["first"]), ("last", readings["last"]))
             )
             yield f"{count(readings['accepted'], 'reading')} accepted in the window, {ends}."
-        if readings["refused"]:
+        if readings and readings["refused"]:
             yield f"{count(readings['refused'], 'reading')} refused for the value; the time before still counts."
-        if meter["booked"] is not None:
+        if meter["booked"] is not None and meter["last_reading"] is not None:
             yield self._booked(meter)
 
     def _reading(self, place: str, reading: Document, unit: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analytics.anomaly.rules.base import Plant, Point, Rule, State, Verdict, known, mean, number, ruling
+from analytics.anomaly.rules.base import Plant, Point, Rule, State, Verdict, known, mean, number, ratio, ruling, smooth
 from analytics.anomaly.rules.reference import Reference, slope
 from analytics.anomaly.rules.settings import Settings
 from wattwell.model import Float64
@@ -37,7 +37,8 @@ def judge_law(plant: Plant, reference: Reference, settings: Settings) -> Iterato
         judged = known(point.value, flow) & (point.value > settings.running_share) & law.span.holds(flow)
         expected = law.power(flow)
         excess = settings.affinity_estimated if by == ESTIMATED else settings.affinity_excess
-        state = ruling(plant, judged, point.value > expected * (1 + excess), settings)
+        high = point.value > expected * (1 + excess)
+        state = ruling(plant, judged, high, settings, fewest_hours=settings.plant_hours)
         now, usual = mean(point.value, judged), mean(expected, judged)
         yield Verdict(
             rule="affinity",
@@ -46,7 +47,7 @@ def judge_law(plant: Plant, reference: Reference, settings: Settings) -> Iterato
             equipment=point.equipment,
             message="It did not run within the flow or speed that it was learnt at."
             if state is State.INCONCLUSIVE
-            else f"It draws {now:.2f} kW where {usual:.2f} kW are usual at this {by} ({now / usual - 1:+.0%}).",
+            else f"It draws {now:.2f} kW where {usual:.2f} kW are usual at this {by} ({ratio(now, usual) - 1:+.0%}).",
             meters=(point.meter,),
             evidence={"power_kw": number(now), "expected_kw": number(usual), "driver": by, "exponent": law.exponent},
             excess_kw=(now - usual) * float(judged.mean()) if state is State.FAULT else None,
@@ -117,7 +118,7 @@ def judge_idle(plant: Plant, _reference: Reference, settings: Settings) -> Itera
             power = plant.total(pump)
             judged = known(flow.value, supply.value, back.value, power)
             idle = (flow.value > 0) & (power > settings.running_share)
-            idle &= np.abs(back.value - supply.value) < settings.idle_difference
+            idle &= np.abs(smooth(back.value - supply.value, plant.steps(1.0))) < settings.idle_difference
             lasted = float(np.count_nonzero(judged & idle)) * plant.hours
             state = ruling(plant, judged, idle, settings, share=0.0)
             if state is State.FAULT and lasted < settings.idle_hours:

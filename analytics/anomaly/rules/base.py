@@ -220,6 +220,17 @@ def known(*columns: Float64) -> Bool:
     return found
 
 
+def smooth(value: Float64, count: int) -> Float64:
+    """Means of each value and those before it, ``count`` in all, fewer at the beginning; NaN where one is missing."""
+    sums = np.convolve(value, np.ones(count))[: len(value)]
+    return sums / np.minimum(np.arange(1, len(value) + 1), count)
+
+
+def ratio(part: float, whole: float) -> float:
+    """One over the other; NaN where that is none."""
+    return part / whole if whole else float("nan")
+
+
 def number(value: float, digits: int = 3) -> float | None:
     """A number as evidence: rounded, None where it is not known."""
     return round(value, digits) if np.isfinite(value) else None

@@ -21,6 +21,7 @@ from analytics.anomaly.rules.base import (
     mean,
     median,
     number,
+    ratio,
     ruling,
     settled,
 )
@@ -69,7 +70,7 @@ def judge_efficiency(plant: Plant, reference: Reference, settings: Settings) -> 
             evidence={
                 "power_kw": number(now),
                 "expected_kw": number(usual) if learnt is not None else None,
-                "kw_per_kw": number(now / mean(heat, judged)),
+                "kw_per_kw": number(ratio(now, mean(heat, judged))),
                 "carnot_share": number(share),
             },
             excess_kw=(now - usual) * float(judged.mean())
@@ -102,9 +103,8 @@ def _told(state: State, now: float, usual: float, share: float, *, metering: boo
     if metering:
         return f"The chiller reaches {share:.0%} of Carnot efficiency, which is impossible: a meter or sensor is wrong."
     if learnt:
-        return (
-            f"The chiller draws {now:.1f} kW for {usual:.1f} kW usual at this load and lift ({now / usual - 1:+.0%})."
-        )
+        more = ratio(now, usual) - 1
+        return f"The chiller draws {now:.1f} kW where {usual:.1f} kW are usual at this load and lift ({more:+.0%})."
     return f"The chiller reaches {share:.0%} of Carnot efficiency at more than half of its load."
 
 
@@ -118,7 +118,7 @@ def _advice(state: State, *, metering: bool) -> str:
 
 def judge_approach(plant: Plant, reference: Reference, settings: Settings) -> Iterator[Verdict]:
     """Tower water against the wet bulb, in weather in which the tower is not held at its least temperature."""
-    wet = plant.near("weather-station", "outdoor_wet_bulb")
+    wet = plant.shared(None, "outdoor_wet_bulb")
     for water in plant.all("cw_supply"):
         on = _rejecting(plant, water, settings)
         if wet is None or on is None:

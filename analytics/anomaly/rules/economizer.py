@@ -2,7 +2,8 @@
 
 Source: PNNL/LBNL AIRCx economizer diagnostics (OpenEIS), APAR rules 2-4 and 11-13 (NISTIR 7365), Guideline 36 fault
 conditions 9-11. Outdoor air colder than the supply air by a margin can do all the cooling alone, whatever its enthalpy;
-air drier than the low dew-point limit of TC9.9 (-9 degC) may be kept out for humidity and is not judged.
+air drier than the low dew-point limit of TC9.9 (-9 degC), or cold enough to freeze coils, may be kept out and is not
+judged.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def judge_economizer(plant: Plant, _reference: Reference, settings: Settings) ->
         if cooling is None:
             continue
         cold = judged & (columns.max(axis=0) < supply.value - settings.economizer_margin) & _humid(plant)
+        cold &= columns.min(axis=0) > settings.freezing
         hot = judged & (columns.min(axis=0) > back.value + settings.heat_margin)
         room = np.where(cold, back.value - columns.max(axis=0), np.nan)
         needed = np.clip((back.value - supply.value) / room, 0.0, 1.0)

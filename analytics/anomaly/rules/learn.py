@@ -106,7 +106,7 @@ def _differences(plant: Plant, settings: Settings) -> Mapping[str, float]:
 
 def _approaches(plant: Plant, settings: Settings) -> Mapping[str, float]:
     found: dict[str, float] = {}
-    wet = plant.near("weather-station", "outdoor_wet_bulb")
+    wet = plant.shared(None, "outdoor_wet_bulb")
     for water in plant.all("cw_supply"):
         machines = plant.all("chiller") or plant.all("cooling_tower")
         if wet is not None and machines:

@@ -29,7 +29,11 @@ def judge_inlets(plant: Plant, reference: Reference, settings: Settings) -> Iter
     index = rci_low(columns, settings)
     usual = [reference.usual[point.meter].middle for point in inlets if point.meter in reference.usual]
     always = rci_low(np.array([usual]), settings) if len(usual) == len(inlets) else float("nan")
-    lately = not np.isfinite(always) or always > settings.rci_poor or index < always - 0.1
+    lately = (
+        not np.isfinite(always)
+        or always > settings.rci_poor
+        or index < always - settings.usual_margin / (settings.recommended_low - settings.allowable_low)
+    )
     poor = bool(index <= settings.rci_poor)
     state = ruling(plant, judged, np.full(len(judged), poor and lately), settings)
     coldest = min(inlets, key=lambda point: _low(point.value))

@@ -19,8 +19,8 @@ from wattwell.roles import FLOW_ROLES, HUMIDITY_ROLES, TEMPERATURE_ROLES
 
 _FAMILY = "sensor_bias"
 _OUTDOORS = frozenset({"outdoor_dry_bulb", "outdoor_wet_bulb", "outdoor_humidity"})
-_SATURATED = 0.98
-"""Relative humidity from which a sensor may rest in fog."""
+_SATURATED = 0.9
+"""Relative humidity from which a sensor may rest: rain and fog."""
 
 
 def judge_pair(plant: Plant, _reference: Reference, settings: Settings) -> Iterator[Verdict]:

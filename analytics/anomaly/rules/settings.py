@@ -89,6 +89,8 @@ class Settings:
     economizer_margin: float = 3.3
     """K by which outdoor air must be colder than the supply air, to do all the cooling alone: the fan's rise and the
     errors of both sensors together."""
+    freezing: float = -15.0
+    """degC: colder air may be kept out to save coils from freezing."""
     evaporating_l_h: float = 10.0
     """Water of evaporative coolers that cools: 0.63 kWh a litre, so 6 kW; less may humidify."""
     economizer_share: float = 0.3
@@ -126,9 +128,9 @@ class Settings:
 
     # chilled and condenser water
     plant_hours: float = 3.0
-    """Of settled operation that a verdict on chillers and their water takes: starts and stops tell nothing."""
-    water_error: float = 0.5
-    """Temperature difference that two matched sensors may be wrong by, K."""
+    """Of settled operation that a verdict on a UPS, a fan, a pump or a chiller takes: starts and stops tell nothing."""
+    water_error: float = 0.7
+    """Difference that two unmatched sensors of 0.5 K each may be wrong by, K."""
     balance_share: float = 0.15
     """Of the heat: two class 2 heat meters (EN 1434: 2-5 %) and the flow meter."""
     low_difference: float = 2.0

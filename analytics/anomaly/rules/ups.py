@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analytics.anomaly.rules.base import Plant, Rule, State, Verdict, known, mean, number, ruling
+from analytics.anomaly.rules.base import Plant, Rule, State, Verdict, known, mean, number, ratio, ruling
 from analytics.anomaly.rules.reference import Reference
 from analytics.anomaly.rules.settings import Settings
 from wattwell.model import Float64
@@ -35,7 +35,7 @@ def judge_loss(plant: Plant, reference: Reference, settings: Settings) -> Iterat
             judged = judged & curve.span.holds(load)
             allowed = np.maximum(settings.ups_excess_of_loss * expected, settings.ups_excess_of_load * load)
             wrong = loss - expected > allowed
-        state = ruling(plant, judged, wrong, settings)
+        state = ruling(plant, judged, wrong, settings, fewest_hours=settings.plant_hours)
         now, usual = mean(loss, judged), mean(expected, judged)
         against = "its curve gives" if curve else f"an efficiency of {settings.ups_floor:.0%} gives"
         yield Verdict(
@@ -51,7 +51,7 @@ def judge_loss(plant: Plant, reference: Reference, settings: Settings) -> Iterat
                 "loss_kw": number(now),
                 "expected_kw": number(usual),
                 "load_kw": number(mean(load, judged)),
-                "efficiency": number(mean(load, judged) / mean(supplied, judged), 4),
+                "efficiency": number(ratio(mean(load, judged), mean(supplied, judged)), 4),
             },
             excess_kw=now - usual if state is State.FAULT and curve else None,
             advice="Check the UPS: eco mode off, modules that idle in parallel, a failed fan, boost charge."
@@ -69,7 +69,7 @@ def judge_load(plant: Plant, reference: Reference, settings: Settings) -> Iterat
             continue
         judged = known(load, supplied) & (load > settings.running_kw)
         now = mean(load, judged)
-        efficiency = now / mean(supplied, judged)
+        efficiency = ratio(now, mean(supplied, judged))
         better = efficiency
         if curve is not None and np.isfinite(now):
             better = curve.efficiency(min(2 * now, max(curve.best_load, now)))
@@ -93,7 +93,7 @@ def judge_load(plant: Plant, reference: Reference, settings: Settings) -> Iterat
                 "efficiency": number(efficiency, 4),
                 "efficiency_at_better_load": number(better, 4),
             },
-            excess_kw=now / efficiency - now / better if state is State.FAULT and better > efficiency else None,
+            excess_kw=ratio(now, efficiency) - now / better if state is State.FAULT and better > efficiency else None,
             advice="Too much UPS for the load: put modules to sleep, or use fewer units where redundancy allows."
             if state is State.FAULT
             else "",

@@ -4,13 +4,13 @@
 import { dayMonth, element, hourMinute, localSteps, stamp } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 220;
-const EDGE = { left: 46, right: 10, top: 8, bottom: 22 };
+export const HEIGHT = 220;
+export const EDGE = { left: 46, right: 10, top: 8, bottom: 22 };
 const HOUR = 3600000;
 const STEPS = [0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 120, 168, 336].map((hours) => hours * HOUR);
 let hatches = 0;
 
-function shape(tag, attributes, ...children) {
+export function shape(tag, attributes, ...children) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);
@@ -27,7 +27,7 @@ function niceTicks(low, high, wanted) {
 }
 
 // Runs of neighbouring slots for which `test` holds.
-function runs(slots, test) {
+export function runs(slots, test) {
   const found = [];
   let run = [];
   for (const slot of slots) {

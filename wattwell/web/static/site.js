@@ -1,6 +1,7 @@
 // The page of one site.
 import { alertTables, balanceTable, problemTable, splitTable } from "./tables.js";
 import { drawCard } from "./cards.js";
+import { findingTable } from "./findings.js";
 import { TimeChart } from "./charts.js";
 import { ago, amount, element, hourMinuteSecond, localSteps, number, percent, plain, power, stamp } from "./format.js";
 import { ask, keepAsking, serverNow } from "./live.js";
@@ -68,6 +69,7 @@ function drawAlerts(alerts) {
 }
 
 const drawProblems = (problems) => byId("problems").replaceChildren(problemTable(problems, zone));
+const drawFindings = (found) => byId("findings").replaceChildren(findingTable(found, site.id, zone));
 const drawBalance = (rows) => {
   byId("balance-panel").hidden = rows.length === 0;
   byId("balance").replaceChildren(balanceTable(rows));
@@ -171,11 +173,12 @@ async function drawCharts() {
 async function step(count) {
   const windows = [...new Set([overall, ...cards.map(windowOf)])];
   const slow = count % 3 === 0;
-  const [alerts, problems, sites, balance, ...found] = await Promise.all([
+  const [alerts, problems, sites, balance, findings, ...found] = await Promise.all([
     ask("alerts", { site: site.id }),
     slow ? ask("problems", { site: site.id }) : null,
     slow ? ask("sites") : null,
     slow ? ask("balance", { site: site.id }) : null,
+    slow ? ask("findings", { site: site.id, status: "open" }) : null,
     ...windows.map((window) => ask("kpi", { site: site.id, window })),
   ]);
   windows.forEach((window, index) => answers.set(window, found[index]));
@@ -183,6 +186,7 @@ async function step(count) {
   if (sites) site = sites.find((other) => other.id === site.id) ?? site;
   if (problems) drawProblems(problems);
   if (balance) drawBalance(balance);
+  if (findings) drawFindings(findings);
   drawAlerts(alerts);
   drawCards();
   drawEdge();
@@ -205,6 +209,7 @@ function start() {
   drawAlerts(boot.alerts);
   drawProblems(boot.problems);
   drawBalance(boot.balance);
+  drawFindings(boot.findings);
   drawEdge();
   const again = keepAsking(step, zone);
   for (const card of cards) card.querySelector("select").addEventListener("change", again);

@@ -62,7 +62,7 @@ const time = (text, zone) => (text ? stamp(Date.parse(text), zone) : "–");
 // Only a rule on a figure has values in the figure's unit.
 const ofFigure = (alert) => alert.signal === "kpi" || alert.signal === "course" || alert.signal === null;
 const figureOf = (alert, figures) => (ofFigure(alert) ? figures.get(alert.labels.kpi) : undefined);
-const nameOf = (alert) => [alert.name, alert.labels.meter].filter(Boolean).join(" ");
+const nameOf = (alert) => [alert.name, alert.labels.meter ?? alert.labels.family?.replaceAll("_", " ")].filter(Boolean).join(" ");
 
 // Why an open alert is not told, and who has it in hand.
 function untold(alert) {

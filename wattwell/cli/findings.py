@@ -1,0 +1,121 @@
+"""``wattwell findings``, ``judge`` and ``maintenance``: what is wasted, and what operators say of it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from wattwell.app.access import reach
+from wattwell.cli.entering import check_line
+from wattwell.cli.explain import wrapped
+from wattwell.cli.plot import plot
+from wattwell.cli.show import emit, table
+from wattwell.cli.silencing import labels_shown, who
+from wattwell.config import Config, load
+from wattwell.errors import UsageError
+from wattwell.web.finding_words import FAMILIES, a_year, evidence, happened, label, money, share, spells, sums, wasted
+from wattwell.web.wording import clock
+
+_WIDE = 100
+"""Characters of a plot where there is no terminal."""
+
+
+def findings(args: Namespace) -> int:
+    """``wattwell findings``: ranked by money, or one of them in full."""
+    config = load(args.config)
+    with reach(config) as access:
+        access.refresh()
+        if args.id is not None:
+            found = [access.ask("finding", id=args.id)]
+        else:
+            asked = {name: getattr(args, name) for name in ("site", "start", "end", "status", "limit")}
+            found = access.ask("findings", **asked)
+            if len(found) == 1 and not args.json:
+                found = [access.ask("finding", id=found[0]["id"])]
+    if args.json:
+        emit(found if args.id is None else found[0])
+    elif len(found) == 1:
+        _tell(found[0], config)
+    else:
+        table("findings", [_row(each, config) for each in found])
+    return 0
+
+
+def _row(found: dict[str, Any], config: Config) -> dict[str, str]:
+    return {
+        "id": found["id"],
+        "site": found["site"],
+        "status": found["status"],
+        "what": found["title"],
+        "since": clock(found["start"], config.sites[found["site"]].zone),
+        "so far": wasted(found),
+        "cost": money(found["cost"]),
+        "a year": a_year(found),
+        "confidence": share(found["confidence"]),
+    }
+
+
+def _tell(found: dict[str, Any], config: Config) -> None:
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in wrapped(list(_words(found, config.sites[found["site"]].zone)), columns):
+        print(line)
+    for course in found["course"]:
+        print()
+        for line in plot(course, columns or _WIDE):
+            print(line)
+
+
+def _words(found: dict[str, Any], zone: str) -> Iterator[str]:
+    where = "" if found["equipment"] is None else f" at {found['equipment']}"
+    yield f"{found['title']} ({found['status']})"
+    yield f"{found['id']}: {FAMILIES[found['family']]}{where} of {found['site']}, {spells(found, zone)} ({zone})"
+    yield ""
+    yield found["cause"]
+    yield f"To do: {found['advice']}"
+    yield ""
+    yield from (f"{name}: {text}" for name, text in sums(found))
+    if found["evidence"]:
+        yield ""
+        yield f"Evidence, seen by {found['detector']} on {', '.join(found['meters']) or 'no meter'}:"
+        yield from (f"  {label(name)}: {evidence(value)}" for name, value in found["evidence"].items())
+    yield ""
+    yield from (f"{clock(each['at'], zone)} {happened(each, zone)}" for each in found["history"])
+
+
+def judge(args: Namespace) -> int:
+    """``wattwell judge``: what an operator says of a finding."""
+    check_line(args.author, "--author")
+    check_line(args.note, "--note")
+    with reach(load(args.config)) as access:
+        access.refresh()
+        found = access.ask(
+            "judge", id=args.id, verdict=args.verdict, author=args.author, note=args.note, until=args.until
+        )
+    if args.json:
+        emit(found)
+    else:
+        print(f"{found['id']} is {found['status']}: {found['title']}")
+    return 0
+
+
+def maintenance(args: Namespace) -> int:
+    """``wattwell maintenance``: enters a window, or lists those that are known."""
+    entering = args.start is not None or args.end is not None
+    if entering and (args.site is None or args.start is None or args.end is None):
+        raise UsageError("a maintenance window has a site and both ends: write --site, --from and --to together")
+    asked = {"site": args.site, "start": args.start, "end": args.end, "equipment": args.equipment}
+    told = who(args) if entering else {}
+    with reach(load(args.config)) as access:
+        if entering:
+            rows = [access.ask("maintenance", **asked, **told)]
+        else:
+            known = [row for row in access.ask("silences") if row["kind"] == "maintenance"]
+            rows = [row for row in known if args.site in (None, row["matchers"]["site"])]
+    if args.json:
+        emit(rows[0] if entering else rows)
+    else:
+        table("silences", [row | {"alerts": labels_shown(row["matchers"])} for row in rows])
+    return 0

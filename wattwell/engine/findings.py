@@ -1,0 +1,343 @@
+"""Findings: a detector advances along the data, what it finds is kept in the store, and the desk answers for it.
+
+What is found of a site is two documents, what is open and what has closed, stored together with the detector's own
+state: a crash neither loses nor repeats a finding. What operators say of one is laid over it when it is shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from alerts import documents
+from wattwell.config.settings import Config
+from wattwell.engine import feedback
+from wattwell.engine.analyse import Changed
+from wattwell.engine.finding_shapes import (
+    course_document,
+    finding_document,
+    finding_from_json,
+    finding_to_json,
+    watts_of,
+)
+from wattwell.engine.queries import Document
+from wattwell.engine.spans import parse_time
+from wattwell.errors import UnknownError, UsageError
+from wattwell.intervals import HOUR, floor_to, iso
+from wattwell.model import FINDING_STATES, Feedback, Finding, Float64, Maintenance, Meter, Site
+from wattwell.store.protocol import ReadingStore
+
+VERSION = 1
+"""Of the documents."""
+CLOSED_KEPT = 1000
+"""Closed findings kept for each site, the latest ones."""
+_LONGEST_WAIT = HOUR
+"""A meter that reports less often than this holds up no detector: what it says late is a change of the past."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a detector goes by beside interval values."""
+
+    state: str | None
+    """Its own, as it left it; None where it begins, or where it must begin anew."""
+    findings: tuple[Finding, ...]
+    """On record, as detectors made them: open and closed, without what operators said."""
+    feedback: tuple[Feedback, ...]
+    """Known or dismissed: the same thing (family and equipment) is not found again while it holds."""
+    maintenance: tuple[Maintenance, ...]
+    """Intervals in these windows are neither learnt from nor judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """What became of a site in one advance."""
+
+    state: str
+    """For the next one: the detector's own text."""
+    findings: tuple[Finding, ...] = ()
+    """New ones, and those that differ from the record; status open or closed."""
+    withdrawn: tuple[str, ...] = ()
+    """Ids on record that changed data have disproved."""
+
+
+class Detector(Protocol):
+    """Finds what wastes energy or water at a site. It reads interval values by itself, and keeps nothing."""
+
+    def advance(self, site: Site, until: int, since_changed: int | None, known: Known) -> Advance | None:
+        """Looks at the intervals before ``until``, a grid edge, that it has not seen; None where nothing came of it.
+
+        Those from ``since_changed`` on have other values than when it saw them. Nothing at or after ``until`` may be
+        read, so that history that is filled in gives what would have been found live.
+        """
+
+
+class Expectations(Protocol):
+    """What a site should draw, from its own healthy history."""
+
+    def overhead(self, site: Site, start: int, end: int) -> Float64 | None:
+        """kWh beside the IT load on each grid interval in ``[start, end)``, given its IT load and weather; NaN where
+        nothing can be expected; None where no model has learnt. Of models that were known at ``end``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The findings of one site, as detectors made them."""
+
+    at: int | None = None
+    """The edge up to which the data were looked at."""
+    open: Mapping[str, Finding] = field(default_factory=dict)
+    closed: Mapping[str, Finding] = field(default_factory=dict)
+
+    def all(self) -> tuple[Finding, ...]:
+        return (*self.open.values(), *self.closed.values())
+
+    def after(self, at: int, came: Advance) -> _Record:
+        """With what an advance brought; a finding that is the same stays where it is."""
+        gone = {*came.withdrawn, *(finding.id for finding in came.findings)}
+        opened = {key: each for key, each in self.open.items() if key not in gone}
+        closed = {key: each for key, each in self.closed.items() if key not in gone}
+        for finding in came.findings:
+            (opened if finding.end is None else closed)[finding.id] = finding
+        surplus = max(len(closed) - CLOSED_KEPT, 0)
+        for key in sorted(closed, key=lambda key: closed[key].end or 0)[:surplus]:
+            del closed[key]
+        return _Record(at, opened, self.closed if closed == self.closed else closed)
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """The open findings of one family at a site."""
+
+    count: int
+    kilowatts: float
+    """Drawn beyond what is expected; what only wastes water, or is not known in power, adds nothing."""
+    title: str
+    """Of the one that costs most; empty where none is open."""
+
+
+class FindingsDesk:
+    """Keeps the findings of every site and answers for them; one thread steps, any may ask."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: ReadingStore,
+        detector: Detector | None,
+        maintenance: Callable[[str], tuple[Maintenance, ...]],
+        clock: Callable[[], int],
+    ) -> None:
+        """``detector``: None where nobody looks for findings; ``maintenance``: the windows of a site."""
+        self._config = config
+        self._store = store
+        self._detector = detector
+        self._maintenance = maintenance
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._verdicts = feedback.read(store.audit(feedback.KIND))
+        self._records = {site: _load(store, site) for site in config.sites}
+
+    # -- keeping up -------------------------------------------------------------------------------------------
+
+    def step(self, changed: Iterable[Changed] = ()) -> None:
+        """Has the detector look at every site whose data have come further, or have changed."""
+        if self._detector is None:
+            return
+        earliest: dict[str, int] = {}
+        for each in changed:
+            earliest[each.site] = min(each.start, earliest.get(each.site, each.start))
+        last: dict[str, int] = {}
+        for (name, _), at in self._store.last_readings().items():
+            last[name] = max(at, last.get(name, at))
+        for site in self._config.sites.values():
+            if site.id in last:
+                self._advance(self._detector, site, last[site.id], earliest.get(site.id))
+
+    def _advance(self, detector: Detector, site: Site, last: int, earliest: int | None) -> None:
+        before, now = self._records[site.id], self._clock()
+        until = floor_to(min(last, now - wait_for(site.meters.values(), now)), self._config.grid)
+        if before.at is not None:
+            until = max(until, before.at)
+        # What has changed at the edge or after it was not looked at yet.
+        since = earliest if earliest is not None and before.at is not None and earliest < before.at else None
+        if until == before.at and since is None:
+            return
+        known = Known(
+            state=self._store.load_state(_state_name(site.id)),
+            findings=before.all(),
+            feedback=self._verdicts.in_force(site.id),
+            maintenance=self._maintenance(site.id),
+        )
+        came = detector.advance(site, until, since, known)
+        if came is None:  # after a restart it is asked again from where its state was stored
+            self._records[site.id] = replace(before, at=until)
+            return
+        after = before.after(until, came)
+        self._store.save_states({**_documents(site.id, after, before), _state_name(site.id): came.state})
+        self._records[site.id] = after
+
+    # -- answers ----------------------------------------------------------------------------------------------
+
+    def findings(
+        self,
+        site: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+    ) -> list[Document]:
+        """See :class:`~wattwell.engine.queries.Queries`."""
+        if status is not None and status not in FINDING_STATES:
+            raise UsageError(f"status {status!r} is not known; use one of {', '.join(FINDING_STATES)}")
+        if limit is not None and limit < 1:
+            raise UsageError(f"limit {limit} is too small; write 1 or more")
+        found: list[Finding] = []
+        for chosen in self._chosen(site):
+            low = None if start is None else parse_time(start, chosen.zone)
+            high = self._clock() if end is None else parse_time(end, chosen.zone)
+            found += [
+                each
+                for each in self._shown(chosen.id)
+                if each.start < high and (low is None or each.end is None or each.end > low)
+            ]
+        ranked = sorted((each for each in found if status in (None, each.status)), key=_rank)
+        return [self._document(each) for each in ranked[:limit]]
+
+    def finding(self, id: str) -> Document:
+        """One finding with its course and what was said of it; UnknownError for one that is not known."""
+        finding = self._find(id)
+        return self._document(finding) | {
+            "course": [course_document(each) for each in finding.course],
+            "history": self._history(finding),
+        }
+
+    def judge(self, id: str, verdict: str, author: str, note: str, until: str | None = None) -> Document:
+        """Enters what an operator says of a finding: a word of ``feedback.VERDICTS``; UsageError for bad input."""
+        if verdict not in feedback.VERDICTS:
+            raise UsageError(f"verdict {verdict!r} is not known; use one of {', '.join(feedback.VERDICTS)}")
+        finding, status = self._find(id), feedback.VERDICTS[verdict]
+        last = None if until is None else parse_time(until, self._config.sites[finding.site].zone)
+        if last is not None and status == feedback.OPEN:
+            raise UsageError("what is open again has no end; leave --until out")
+        if last is not None and last <= self._clock():
+            raise UsageError(f"the verdict would be over already: it ends at {iso(last)}; name a later end")
+        with self._lock:
+            entered = feedback.verdict_document(finding, status, last, author, note)
+            entries = self._store.append_audit([(feedback.KIND, entered)])
+            self._verdicts = feedback.read(entries, self._verdicts)
+        return self._document(self._find(id))
+
+    def excess(self, site: str, at: int) -> dict[str, Excess]:
+        """By family that was ever found at a site: the findings that were open at an instant, as known today."""
+        opened: dict[str, list[Finding]] = {}
+        for each in self._shown(site):
+            mine = opened.setdefault(each.family, [])
+            if each.status in ("open", "closed") and each.detected_at <= at and (each.end is None or at < each.end):
+                mine.append(each)
+        return {family: _excess(sorted(found, key=_rank), at) for family, found in opened.items()}
+
+    def counts(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], float]]:
+        """How many findings are open and what they draw in watts, by site and family that was ever found there."""
+        count: dict[tuple[str, str], int] = {}
+        watts: dict[tuple[str, str], float] = {}
+        for site, record in self._records.items():
+            for family, excess in self.excess(site, record.at or 0).items():
+                count[site, family] = excess.count
+                watts[site, family] = excess.kilowatts * 1000
+        return count, watts
+
+    # -- parts ------------------------------------------------------------------------------------------------
+
+    def _chosen(self, site: str | None) -> Sequence[Site]:
+        sites = self._config.sites
+        if site is not None and site not in sites:
+            raise UsageError(f"site {site!r} is not configured; known: {', '.join(sites)}")
+        return list(sites.values()) if site is None else [sites[site]]
+
+    def _shown(self, site: str) -> list[Finding]:
+        now, verdicts = self._clock(), self._verdicts
+        return [verdicts.applied(each, now) for each in self._records[site].all()]
+
+    def _find(self, id: str) -> Finding:
+        for record in self._records.values():
+            if (found := record.open.get(id) or record.closed.get(id)) is not None:
+                return self._verdicts.applied(found, self._clock())
+        raise UnknownError(f"no finding {id!r} is known; `wattwell findings` and /api/v1/findings list them")
+
+    def _document(self, finding: Finding) -> Document:
+        at = self._records[finding.site].at
+        return finding_document(finding, self._config.sites[finding.site], finding.detected_at if at is None else at)
+
+    def _history(self, finding: Finding) -> list[Document]:
+        """What happened, by time: detected, judged, closed."""
+        nobody: Document = {"until": None, "author": None, "note": None}
+        told = [{"at": iso(finding.detected_at), "verdict": "detected", **nobody}]
+        told += [] if finding.end is None else [{"at": iso(finding.end), "verdict": "closed", **nobody}]
+        told += [said.to_json() for said in self._verdicts.of(finding.id)]
+        return sorted(told, key=lambda each: str(each["at"]))
+
+
+def _rank(finding: Finding) -> tuple[int, float, float, float, str]:
+    """Open ones first; then by money, energy and water, the most first."""
+    order = ("open", "known", "closed", "dismissed").index(finding.status)
+    kwh, litres = (0.0 if each is None else each.value for each in (finding.excess_kwh, finding.excess_l))
+    return order, -(finding.cost or 0.0), -kwh, -litres, finding.id
+
+
+def _excess(found: Sequence[Finding], at: int) -> Excess:
+    watts = [watts_of(each, at) for each in found]
+    return Excess(len(found), sum(each for each in watts if each is not None) / 1000, found[0].title if found else "")
+
+
+def wait_for(meters: Iterable[Meter], now: int) -> int:
+    """How long a detector waits for an interval's readings: the longest period, but of meters that seldom report."""
+    serving = (m.period for m in meters if not m.virtual and m.in_service.start <= now < m.in_service.end)
+    return max((period for period in serving if period <= _LONGEST_WAIT), default=0)
+
+
+# -- documents --------------------------------------------------------------------------------------------------
+
+
+def _state_name(site: str) -> str:
+    return f"detector/{site}"
+
+
+def _open_name(site: str) -> str:
+    return f"findings/{site}"
+
+
+def _closed_name(site: str) -> str:
+    return f"findings.closed/{site}"
+
+
+def _documents(site: str, record: _Record, before: _Record) -> dict[str, str]:
+    """The documents that differ from what was stored."""
+    name = _open_name(site)
+    found = {name: documents.write(name, VERSION, {"at": record.at, "findings": _written(record.open)})}
+    if record.closed is not before.closed:
+        name = _closed_name(site)
+        found[name] = documents.write(name, VERSION, {"findings": _written(record.closed)})
+    return found
+
+
+def _written(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
+    return [finding_to_json(each) for each in findings.values()]
+
+
+def _load(store: ReadingStore, site: str) -> _Record:
+    """The record of a site; DocumentError for one that cannot be read."""
+    opened, closed = store.load_state(_open_name(site)), store.load_state(_closed_name(site))
+    at: int | None = None
+    found: dict[str, Finding] = {}
+    past: dict[str, Finding] = {}
+    if opened is not None:
+        at, found = documents.read(opened, _open_name(site), VERSION, lambda each: (each["at"], _parsed(each)))
+    if closed is not None:
+        past = documents.read(closed, _closed_name(site), VERSION, _parsed)
+    return _Record(at, found, past)
+
+
+def _parsed(document: Mapping[str, Any]) -> dict[str, Finding]:
+    return {each.id: each for each in map(finding_from_json, document["findings"])}
