@@ -34,7 +34,9 @@ class Cause:
 
 
 CAUSES = (
-    Cause(family="sensor_bias", shown_by=(("outdoor_sensor", 0),), moves=_AIR),
+    Cause(
+        family="sensor_bias", shown_by=(("outdoor_sensor", 0), ("hall_sensor", 0), ("supply_sensor", -1)), moves=_AIR
+    ),
     Cause(family="overcooling", shown_by=(("hall", -1),), moves=(*_AIR, "ups_loss")),
     Cause(family="economizer", shown_by=(("outdoor_air", 0),), moves=_AIR, costs=True, patient=True),
     Cause(
@@ -56,11 +58,16 @@ CAUSES = (
     Cause(family="fan_power", shown_by=(("fan", 1),), moves=("chiller", "evaporative"), patient=True),
     Cause(family="water_use", shown_by=(("water_balance", 1),), moves=()),
     Cause(
-        family="chiller_efficiency", shown_by=(("chiller", 1),), moves=("tower", "pump", "tower_water"), unless="chiller_curve", patient=True
+        family="chiller_efficiency",
+        shown_by=(("chiller", 1),),
+        moves=("tower", "pump", "tower_water"),
+        unless="chiller_curve",
+        patient=True,
     ),
-    Cause(family="other", shown_by=(("tower", 1), ("cooling_other", 1)), moves=("tower_water",), patient=True),
+    Cause(family="fan_power", shown_by=(("tower", 1),), moves=("tower_water",), patient=True),
+    Cause(family="other", shown_by=(("cooling_other", 1),), moves=(), patient=True),
     Cause(
-        family="other",
+        family="unexpected_load",
         shown_by=(("evaporative", 1), ("humidifier", 1)),
         moves=("evaporative_water",),
         patient=True,

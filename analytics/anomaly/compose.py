@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from analytics.anomaly.advice import WORDS
 from analytics.anomaly.causes import CAUSES
-from analytics.anomaly.detector import Case, Walk, moved, off_by
+from analytics.anomaly.detector import Case, Walk, equipment_of, moved, off_by
 from analytics.anomaly.telemetry import Fault
 from wattwell.intervals import HOUR, iso
 from wattwell.model import Course, Estimate, Factor, Finding, Float64, Site
@@ -18,6 +19,7 @@ _NINE_OF_TEN = 1.645
 """Standard errors to each side that hold in nine cases of ten."""
 _POINTS = 400
 """Means of a course, about."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _M3 = 1000.0
 _WEEK = 7 * 24
 
@@ -31,7 +33,7 @@ def finding(walk: Walk, case: Case, until: int) -> Finding:
     litres = _amount(walk, case, stop, [i for i in moved(walk, case, stop) if walk.streams[i].water])
     telling = list(dict.fromkeys(episode.stream for episode in (case.telling or case.episodes)))
     leading = telling[0]
-    equipment = _equipment(walk, telling)
+    equipment = equipment_of(walk, case)
     at = walk.instant(case.detected + 1)
     last = max(0, until - 24)
     watts = None
@@ -40,10 +42,10 @@ def finding(walk: Walk, case: Case, until: int) -> Finding:
         watts = None if recent is None else recent.value / max(until - max(last, case.start), 1) * 1000
     words = WORDS[cause.family]
     return Finding(
-        id=identifier(site, cause.family, equipment, at),
+        id=identifier(site, walk.streams[case.first].name, at),
         site=site.id,
         family=cause.family,
-        detector=walk.streams[leading].name,
+        detector=walk.streams[case.first].name,
         equipment=equipment,
         meters=tuple(dict.fromkeys(meter for i in telling for meter in walk.streams[i].meters)),
         start=walk.instant(case.start),
@@ -64,15 +66,9 @@ def finding(walk: Walk, case: Case, until: int) -> Finding:
     )
 
 
-def identifier(site: Site, family: str, equipment: str | None, at: int) -> str:
-    """Of a finding: readable, and the same whenever it is found."""
-    where = (equipment or "site").replace(" ", "-").replace(",", "")
-    return f"{site.id}.{family}.{where}.{iso(at)[:13].replace('-', '')}"
-
-
-def _equipment(walk: Walk, telling: Sequence[int]) -> str | None:
-    names = list(dict.fromkeys(name for i in telling if (name := walk.streams[i].equipment)))
-    return ", ".join(names[:3]) if names else None
+def identifier(site: Site, name: str, at: int) -> str:
+    """Of a finding, by what it was first known by and when: readable, safe in a URL, the same whenever it is found."""
+    return f"{site.id}.{_UNSAFE.sub('-', name)}.{iso(at)[:13].replace('-', '')}"
 
 
 def _amount(walk: Walk, case: Case, stop: int, members: Sequence[int], start: int | None = None) -> Estimate | None:
@@ -237,7 +233,7 @@ def telemetry(walk: Walk, fault: Fault, until: int) -> Finding:
     at = walk.instant(fault.detected + 1)
     since = iso(walk.instant(fault.start))
     return Finding(
-        id=identifier(site, "metering", "all-meters" if every else meters[0], at),
+        id=identifier(site, f"{fault.what}-{'all' if every else meters[0]}", at),
         site=site.id,
         family="metering",
         detector=fault.what,

@@ -7,6 +7,7 @@ out the hours of cases, so that a fault never becomes the norm.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ from analytics.anomaly.settings import Settings
 from analytics.anomaly.streams import Stream, inputs, it_terms, streams
 from analytics.anomaly.telemetry import Fault, faults
 from wattwell.intervals import HOUR
-from wattwell.model import Bool, Float64, Int64, Maintenance, MeterEvent, Site
+from wattwell.model import Bool, Feedback, Float64, Int64, Maintenance, MeterEvent, Site
 
 
 @dataclass(slots=True)
@@ -48,6 +49,8 @@ class Case:
     """Position in CAUSES."""
     detected: int
     """Hour after which it was known."""
+    first: int
+    """The stream that it was known by: it stays, whatever cause is told later."""
     ratio: Float64
     """By stream: what the plant drew in the weeks before, beside what was expected."""
     episodes: list[Episode] = field(default_factory=list)
@@ -108,6 +111,13 @@ class Walk:
     """Of which nobody has said yet what they are a symptom of."""
     cases: list[Case] = field(default_factory=list)
     baseline: Baseline | None = None
+    feedback: tuple[Feedback, ...] = ()
+    """What operators call no news: neither found again nor kept from being learnt."""
+    hour: int = 0
+    """All hours before it are judged."""
+    tried: int = 0
+    """Hour at which history was last tried out on itself."""
+    marks: list[Mark] = field(default_factory=list)
 
     def instant(self, hour: int) -> int:
         """When an hour of the walk starts, microseconds UTC."""
@@ -120,6 +130,7 @@ def begin(
     settings: Settings,
     events: Sequence[MeterEvent] = (),
     maintenance: Sequence[Maintenance] = (),
+    feedback: Sequence[Feedback] = (),
 ) -> Walk:
     """Before the first hour."""
     watched = tuple(stream for stream in streams(site) if stream.kind != "overhead" or not _submetered(site))
@@ -143,6 +154,7 @@ def begin(
         telemetry=found,
         sums=Sums(np.zeros(count), np.zeros(count), np.full(count, -1), np.full(count, -1)),
         active=[None] * count,
+        feedback=tuple(feedback),
     )
 
 
@@ -166,17 +178,70 @@ def _masked(
 
 
 def run(walk: Walk) -> Walk:
-    """From the first hour to the last."""
+    """Through every hour that it has not been through."""
     edges = learnings(walk.frame, walk.settings)
-    tried = 0
+    if edges:
+        walk.hour = max(walk.hour, edges[0])
     for low, high in zip(edges, [*edges[1:], len(walk.frame)], strict=True):
-        anew = walk.baseline is None or low >= min(tried + walk.settings.try_every, int(tried * 1.3))
-        tried = low if anew else tried
-        _learn(walk, low, anew)
-        _judge(walk, low, high)
-        for hour in range(low, high):
-            step(walk, hour)
+        if high <= walk.hour:
+            continue
+        if walk.hour == low:
+            anew = walk.baseline is None or low >= min(walk.tried + walk.settings.try_every, int(walk.tried * 1.3))
+            _keep(walk, lasting=True)
+            walk.tried = low if anew else walk.tried
+            _learn(walk, low, anew)
+        _judge(walk, walk.hour, high)
+        while walk.hour < high:
+            if walk.hour % 24 == 0:
+                _keep(walk, lasting=False)
+            step(walk, walk.hour)
+            walk.hour += 1
     return walk
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What was known before an hour, to go back to."""
+
+    hour: int
+    lasting: bool
+    tried: int
+    baseline: Baseline | None
+    moving: tuple[Sums, list[Episode | None], list[Episode], list[Case]]
+
+
+def _keep(walk: Walk, lasting: bool) -> None:
+    """Marks the place: the last days, and every learning within the span in which data may come late."""
+    moving = copy.deepcopy((walk.sums, walk.active, walk.unplaced, walk.cases))
+    kept = [mark for mark in walk.marks if mark.lasting][-walk.settings.marks :]
+    daily = [mark for mark in walk.marks if not mark.lasting][-walk.settings.marks :]
+    mark = Mark(walk.hour, lasting, walk.tried, walk.baseline, moving)
+    walk.marks = sorted([*kept, *daily, mark], key=lambda each: each.hour)
+
+
+def rewind(walk: Walk, hour: int) -> bool:
+    """Goes back to the last mark before an hour whose data have changed; False where none is kept."""
+    marks = [mark for mark in walk.marks if mark.hour <= hour]
+    if not marks:
+        return False
+    mark = marks[-1]
+    walk.hour, walk.tried, walk.baseline = mark.hour, mark.tried, mark.baseline
+    walk.sums, walk.active, walk.unplaced, walk.cases = copy.deepcopy(mark.moving)
+    walk.marks = marks[:-1] if mark.lasting else marks
+    return True
+
+
+def extended(
+    walk: Walk, frame: Frame, events: Sequence[MeterEvent] = (), maintenance: Sequence[Maintenance] = ()
+) -> Walk:
+    """The same walk over a frame that begins with the same hour: with further hours, or with others from its hour on."""
+    longer = begin(walk.site, frame, walk.settings, events, maintenance, walk.feedback)
+    done = walk.hour
+    for name in ("expected", "sigma", "z", "error", "standard"):
+        getattr(longer, name)[:done] = getattr(walk, name)[:done]
+    for name in ("sums", "active", "unplaced", "cases", "baseline", "hour", "tried", "marks"):
+        setattr(longer, name, getattr(walk, name))
+    return longer
 
 
 def learnings(frame: Frame, settings: Settings) -> list[int]:
@@ -204,7 +269,7 @@ def healthy(walk: Walk, upto: int) -> Bool:
     """Which of the hours before ``upto`` may be learnt from, as far as is known by then."""
     fit = ~walk.masked[:upto]
     for case in walk.cases:
-        if case.detected >= upto:
+        if case.detected >= upto or _quiet(walk, case, upto):
             continue
         end = case.end
         stop = upto if end is None else min(upto, end + walk.settings.settle)
@@ -213,6 +278,19 @@ def healthy(walk: Walk, upto: int) -> Bool:
             if i in own or explains(cause, stream.kind):
                 fit[case.start : stop, i] = False
     return fit
+
+
+def _quiet(walk: Walk, case: Case, hour: int) -> bool:
+    """Whether operators had called a case no news by an hour."""
+    where = equipment_of(walk, case)
+    return any(said.quiets(CAUSES[case.cause].family, where, walk.instant(hour)) for said in walk.feedback)
+
+
+def equipment_of(walk: Walk, case: Case) -> str | None:
+    """What a case is at: the equipment of the streams that tell it, three at most."""
+    streams_of = dict.fromkeys(episode.stream for episode in case.telling or case.episodes)
+    names = list(dict.fromkeys(name for i in streams_of if (name := walk.streams[i].equipment)))
+    return ", ".join(names[:3]) if names else None
 
 
 def _judge(walk: Walk, low: int, high: int) -> None:
@@ -303,6 +381,11 @@ def _place(walk: Walk, episode: Episode, hour: int) -> None:
         if _belongs(walk, case, episode):
             _join(walk, case, episode)
             return
+        if _explains(walk, case, episode):
+            case.telling = []
+            case.cause = next(n for n, cause in enumerate(CAUSES) if shown(cause, stream.kind, episode.sign))
+            _join(walk, case, episode)
+            return
     if stream.waste not in (0, episode.sign) or not _material(walk, episode, hour):
         return
     number = _cause(walk, episode, hour)
@@ -313,9 +396,10 @@ def _place(walk: Walk, episode: Episode, hour: int) -> None:
         return
     if told and CAUSES[number].patient and hour - episode.detected < walk.settings.patience and not episode.placed:
         return
-    case = Case(cause=number, detected=hour, ratio=_ratios(walk, episode.onset))
-    walk.cases.append(case)
+    case = Case(cause=number, detected=hour, first=episode.stream, ratio=_ratios(walk, episode.onset))
     _join(walk, case, episode)
+    if not _quiet(walk, case, hour):
+        walk.cases.append(case)
 
 
 def _join(walk: Walk, case: Case, episode: Episode) -> None:
@@ -331,6 +415,18 @@ def _belongs(walk: Walk, case: Case, episode: Episode) -> bool:
     if shown(cause, kind, episode.sign):
         return end is None or episode.onset - end <= walk.settings.reopen
     return kind in cause.moves and (end is None or episode.onset < end)
+
+
+def _explains(walk: Walk, case: Case, episode: Episode) -> bool:
+    """Whether an episode tells of a cause further upstream than a case that began with it: then the case is that one."""
+    if case.end is not None or abs(case.start - episode.onset) > walk.settings.together:
+        return False
+    kind = walk.streams[episode.stream].kind
+    known = {walk.streams[each.stream].kind for each in case.telling or case.episodes}
+    for cause in CAUSES[: case.cause]:
+        if shown(cause, kind, episode.sign):
+            return not cause.costs and known <= {*cause.moves} and _material(walk, episode, episode.detected)
+    return False
 
 
 def _cause(walk: Walk, episode: Episode, hour: int) -> int | None:
@@ -385,6 +481,8 @@ def _material(walk: Walk, episode: Episode, hour: int) -> bool:
     off = abs(float(walk.error[rows, episode.stream][known].mean()))
     share = settings.least_share_water if stream.water else settings.least_share
     usual = share * abs(float(walk.expected[rows, episode.stream][known].mean()))
+    assert walk.baseline is not None  # noqa: S101
+    usual = max(usual, settings.least_weeks * float(walk.baseline.weekly[episode.stream]))
     if stream.energy:
         load = walk.it[max(0, hour - settings.learn_every) : hour + 1]
         known_load = load[~np.isnan(load)]
@@ -441,7 +539,7 @@ def off_by(walk: Walk, case: Case, stream: int, rows: slice) -> float | None:
     known = ~np.isnan(walk.actual[rows, stream]) & ~np.isnan(walk.expected[rows, stream]) & ~walk.masked[rows, stream]
     if not known.any():
         return None
-    if stream not in case.own():
+    if stream not in case.own() and walk.streams[stream].kind != CAUSES[case.cause].counts:
         z = walk.z[rows, stream]
         z = z[~np.isnan(z)]
         if not len(z) or abs(float(z.mean())) < walk.settings.goes_along:

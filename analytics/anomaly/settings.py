@@ -40,10 +40,12 @@ class Settings:
     """... until so many hours ago."""
     drift_most: float = 1.0
     """In standard errors: faster changes are not drift."""
-    least_share: float = 0.07
+    least_share: float = 0.08
     """Share of what is expected below which an excess is no finding."""
     least_of_it: float = 0.0015
     """Share of the IT load below which an excess power is no finding."""
+    least_weeks: float = 2.5
+    """... and in multiples of what the expectation of whole weeks was off."""
     least_share_water: float = 0.12
     """The same of water."""
     least_loss: float = 0.004
@@ -66,6 +68,8 @@ class Settings:
     """... or to so many standard errors."""
     unseen: int = 7 * 24
     """Hours without a judged one after which nothing can be said to go on."""
+    together: int = 2 * 24
+    """Hours between two departures that may have one cause."""
     reopen: int = 5 * 24
     """Hours within which the same cause is the same finding."""
     settle: int = 24
@@ -76,3 +80,5 @@ class Settings:
     """Hours of usual draw by which that is held to what was expected."""
     ratio_most: float = 0.1
     """Share by which it may differ."""
+    marks: int = 4
+    """Days, and learnings, that a walk can be taken back to when data change."""

@@ -230,6 +230,7 @@ def _points(site: Site) -> Iterator[Stream]:
             name=f"{meter.id} - {outdoor[0].id}", kind="outdoor_sensor", unit="K",
             terms=((1.0, meter.id), (-1.0, outdoor[0].id)), space="profile", equipment=meter.equipment, waste=0, floor=1.0,
         )  # fmt: skip
+    yield from _pairs(roles)
     for role, kind in POINT_ROLES.items():
         for meter in roles[role][:MOST_OF_A_ROLE]:
             yield Stream(
@@ -243,6 +244,24 @@ def _points(site: Site) -> Iterator[Stream]:
                 floor=0.05 if kind == "outdoor_air" else 0.4,
                 gate=_chilling(roles) if kind == "chw_supply" else (),
             )
+
+
+def _pairs(roles: Mapping[str, list[Meter]]) -> Iterator[Stream]:
+    """Sensors that go together: when one leaves the other, one of them is wrong.
+
+    Air arrives at the racks no colder than it was supplied: colder by the sensors means that the supply's reads high.
+    """
+    base = Stream(name="", kind="", unit="K", terms=(), space="weather", equipment=None, waste=0, floor=0.7)
+    hall, back = roles["hall_air"], roles["return_air"]
+    if len(hall) == len(back) == 1:
+        terms = ((1.0, back[0].id), (-1.0, hall[0].id))
+        where = hall[0].equipment
+        yield replace(base, name=f"{back[0].id} - {hall[0].id}", kind="hall_sensor", terms=terms, equipment=where)
+    inlet, supply = roles["rack_inlet"], roles["supply_air"]
+    if len(inlet) == 1 and 1 <= len(supply) <= MOST_OF_A_ROLE:
+        means: Terms = ((1.0, inlet[0].id), *((-1.0 / len(supply), meter.id) for meter in supply))
+        where = _shared(supply) or supply[0].equipment
+        yield replace(base, name=f"{inlet[0].id} - supply", kind="supply_sensor", terms=means, equipment=where)
 
 
 def _chilling(roles: Mapping[str, list[Meter]]) -> Terms:

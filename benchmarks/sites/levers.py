@@ -141,7 +141,7 @@ def baseline(year: int, seed: int, cpu: NDArray[np.float64], changes: Sequence[C
     frame["oa_high"] = 1.0
     frame["oat_bias"] = 0.0
     frame["chw_setpoint"] = 7.0 + np.clip(wander(rng, count, 0.05), -0.12, 0.12)
-    frame["hall_setpoint"] = 24.0 + np.clip(wander(rng, count, 0.08), -0.2, 0.2)
+    frame["hall_setpoint"] = 24.0 + np.clip(wander(rng, count, 0.05), -0.12, 0.12)
     frame["supply_setpoint"] = 16.0 + np.clip(wander(rng, count, 0.05), -0.1, 0.1)
     frame["tower_override"] = 0.0
     frame["lights"] = np.clip(0.05 + 0.93 * office, 0, 1)

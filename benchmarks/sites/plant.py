@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.sites import sizing
 from benchmarks.sites.levers import SCHEDULES
 
 MODEL = "sinergym/data/buildings/2ZoneDataCenterHVAC_wEconomizer_CW.epJSON"
@@ -24,6 +25,16 @@ DRIVEN = ("ups_loss", "fan_east", "fan_west", "tower_override", "supply_setpoint
 CONDENSER_FLOW = 0.0106
 """m3/s."""
 CONDENSER_SETPOINT = "Condenser Setpoint"
+SUPPLY = 16.4
+"""degC, behind the water coil."""
+RESERVE = 1.3
+"""Of the air handlers over the largest IT load."""
+FAN_PRESSURE = 400
+"""Pa, at full flow and with clean filters."""
+FAN_CURVE = (0.0013, 0.147, 0.9506, -0.0998)
+"""Share of full power by the share of full flow: variable speed with static pressure reset, ASHRAE 90.1 appendix G."""
+LEAST_FLOW = 0.1
+"""Of the air handlers, so low that no healthy hall is overcooled."""
 
 OUTPUTS = (
     ("*", "ITE CPU Electricity Rate"),
@@ -59,8 +70,11 @@ OUTPUTS = (
 _Model = dict[str, Any]
 
 
-def build(model: _Model, schedules: Path, year: int) -> _Model:
-    """The site: its own set points, drift and faults come from the columns of the file `schedules`."""
+def build(model: _Model, schedules: Path, year: int, sizes: sizing.Sizes | None) -> _Model:
+    """The site: its own set points, drift and faults come from the columns of the file `schedules`.
+
+    Without sizes it is only sized, by the IT load of the schedules.
+    """
     for name in [x for x in model if x.startswith(("EnergyManagementSystem", "Output", "SetpointManager:Follow"))]:
         del model[name]
     model["Version"] = {"Version 1": {"version_identifier": "25.2"}}
@@ -91,6 +105,10 @@ def build(model: _Model, schedules: Path, year: int) -> _Model:
         f"out {i}": {"key_value": key, "variable_name": name, "reporting_frequency": "Timestep"}
         for i, (key, name) in enumerate(OUTPUTS)
     }
+    if sizes is None:
+        next(iter(model["SimulationControl"].values()))["run_simulation_for_weather_file_run_periods"] = "No"
+    else:
+        sizing.fix(model, sizes)
     return model
 
 
@@ -98,7 +116,7 @@ def _set_points(model: _Model) -> None:
     chilled = model["SetpointManager:Scheduled"]
     next(iter(chilled.values()))["schedule_name"] = "lever chw_setpoint"
     del model["SetpointManager:SingleZone:Cooling"]
-    model["Schedule:Constant"]["Coil Setpoint"] = {"hourly_value": 16.4, "schedule_type_limits_name": "Any Number"}
+    model["Schedule:Constant"]["Coil Setpoint"] = {"hourly_value": SUPPLY, "schedule_type_limits_name": "Any Number"}
     for side in SIDES:  # the water coil comes in last: its set point is a little higher than that of the other stages
         stages = [f"{side} Zone {x} Outlet Node" for x in ("DEC", "IEC", "CCoil Air")]
         model["NodeList"][f"{side} Sys Setpoint nodes"]["nodes"] = [{"node_name": x} for x in stages]
@@ -148,6 +166,14 @@ def _air(model: _Model) -> None:
             maximum_fraction_of_outdoor_air_schedule_name="lever oa_high",
             minimum_outdoor_air_flow_rate=0.0,
         )
+    next(iter(model["Sizing:Parameters"].values()))["cooling_sizing_factor"] = RESERVE
+    for zone in model["Sizing:Zone"].values():
+        zone["zone_cooling_design_supply_air_temperature"] = SUPPLY
+    for terminal in model["AirTerminal:SingleDuct:VAV:NoReheat"].values():
+        terminal["constant_minimum_air_flow_fraction"] = LEAST_FLOW
+    for fan in model["Fan:VariableVolume"].values():
+        fan.update({f"fan_power_coefficient_{i}": x for i, x in enumerate(FAN_CURVE, 1)})
+        fan["fan_power_minimum_flow_fraction"] = LEAST_FLOW
     model["FaultModel:TemperatureSensorOffset:OutdoorAir"] = {
         f"{side} sensor": {
             "severity_schedule_name": "lever oat_bias",
@@ -161,7 +187,6 @@ def _air(model: _Model) -> None:
 
 def _cold(model: _Model) -> None:
     """A centrifugal chiller with the DOE-2 curves, whose input depends on the chilled water as a real one's does."""
-    next(iter(model["Sizing:Parameters"].values()))["cooling_sizing_factor"] = 1.6
     old = model.pop("Chiller:Electric")["Chiller"]
     kept = {x: old[x] for x in old if x.endswith("_node_name")} | {
         "condenser_type": "WaterCooled",
@@ -250,8 +275,8 @@ def _programs(model: _Model) -> None:
     }
     lines = (
         "SET a_ups = (1 - s_ups_loss) / 0.9",
-        "SET a_east = 260 * s_fan_east",
-        "SET a_west = 260 * s_fan_west",
+        f"SET a_east = {FAN_PRESSURE} * s_fan_east",
+        f"SET a_west = {FAN_PRESSURE} * s_fan_west",
         "SET a_coil = s_supply_setpoint + 0.4",
         "SET a_tower = @MAX (s_wet + 4) 16",
         "IF s_tower_override > 0.5",
@@ -265,8 +290,29 @@ def _programs(model: _Model) -> None:
     }
 
 
-def simulate(levers: pd.DataFrame, *, model: Path, weather: Path, year: int, folder: Path) -> pd.DataFrame:
+def size(levers: pd.DataFrame, *, model: Path, weather: Path, year: int, folder: Path) -> sizing.Sizes:
+    """The plant for the largest IT load of the levers, in the place of the weather file."""
+    largest = levers.assign(cpu=levers["cpu"].quantile(0.999))
+    _run(largest, None, model=model, weather=weather, year=year, folder=folder)
+    return sizing.read((folder / "eplusout.eio").read_text(encoding="utf-8"))
+
+
+def simulate(
+    levers: pd.DataFrame, sizes: sizing.Sizes, *, model: Path, weather: Path, year: int, folder: Path
+) -> pd.DataFrame:
     """One year at ten minutes, a column per output as ``KEY:variable``; the engine runs in a process of its own."""
+    _run(levers, sizes, model=model, weather=weather, year=year, folder=folder)
+    output = pd.read_csv(folder / "eplusout.csv")
+    output.columns = [" ".join(c.split("[")[0].split()) for c in output.columns]
+    if len(output) != len(levers):
+        message = f"EnergyPlus wrote {len(output)} rows, not {len(levers)}: see {folder}/eplusout.err."
+        raise RuntimeError(message)
+    return output.drop(columns="Date/Time").set_index(levers.index)
+
+
+def _run(
+    levers: pd.DataFrame, sizes: sizing.Sizes | None, *, model: Path, weather: Path, year: int, folder: Path
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     columns = levers[list(SCHEDULES)].copy()
     columns["heater"] /= HEATER_KW
@@ -274,14 +320,8 @@ def simulate(levers: pd.DataFrame, *, model: Path, weather: Path, year: int, fol
     columns.round(6).to_csv(table, index=False)
     source = json.loads(model.read_text(encoding="utf-8"))
     site = folder / "site.epJSON"
-    site.write_text(json.dumps(build(source, table, year)), encoding="utf-8")
+    site.write_text(json.dumps(build(source, table, year, sizes)), encoding="utf-8")
     run_engine([site, weather, folder])
-    output = pd.read_csv(folder / "eplusout.csv")
-    output.columns = [" ".join(c.split("[")[0].split()) for c in output.columns]
-    if len(output) != len(levers):
-        message = f"EnergyPlus wrote {len(output)} rows, not {len(levers)}: see {folder}/eplusout.err."
-        raise RuntimeError(message)
-    return output.drop(columns="Date/Time").set_index(levers.index)
 
 
 def run_engine(arguments: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Typical weather years (EPW): where they are, and a heat wave laid on one."""
+"""Typical weather years (EPW): where they are, one moved to the place of another, and a heat wave laid on one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _HEAD = 8
-_DRY, _DEW, _HUMIDITY = 6, 7, 8
+_DRY, _DEW, _HUMIDITY, _PRESSURE = 6, 7, 8, 9
 
 
 def find(part: str, folders: Sequence[Path]) -> Path:
@@ -19,6 +19,22 @@ def find(part: str, folders: Sequence[Path]) -> Path:
     places = ", ".join(map(str, folders))
     message = f"No weather file with {part!r} in its name in {places}: give its folder with --weather."
     raise ValueError(message)
+
+
+def moved(lines: Sequence[str], place: str) -> list[str]:
+    """The weather at another `place`, the first line of a file: its air pressure is put to the altitude there."""
+    ratio = _pressure(place) / _pressure(lines[0])
+    out = [place, *lines[1:]]
+    for row in range(_HEAD, len(out)):
+        cells = out[row].split(",")
+        cells[_PRESSURE] = f"{float(cells[_PRESSURE]) * ratio:.0f}"
+        out[row] = ",".join(cells)
+    return out
+
+
+def _pressure(place: str) -> float:
+    """Of the standard atmosphere at the altitude of a place, Pa."""
+    return float(101325.0 * (1 - 2.25577e-5 * float(place.rsplit(",", maxsplit=1)[-1])) ** 5.25588)
 
 
 def hotter(lines: Sequence[str], day: int, days: int, kelvin: float) -> list[str]:

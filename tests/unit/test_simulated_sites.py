@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.sites import draw, levers, noise, telemetry, truth, weather
+from benchmarks.sites import check, draw, levers, noise, sizing, telemetry, truth, weather
 from benchmarks.sites.recipes import RECIPES, fault
 from wattwell.model import FAMILIES
 
@@ -182,6 +182,65 @@ def test_a_heat_wave_touches_its_days_only(tmp_path: Path) -> None:
     assert weather.find("Here", [tmp_path]).name == "USA_Here.epw"
     with pytest.raises(ValueError, match="'There'"):
         weather.find("There", [tmp_path])
+
+
+def test_a_year_moves_to_the_place_of_another() -> None:
+    here, there = "LOCATION,Boulder,CO,USA,TMY3,1,40,-105,-7,1612.0", "LOCATION,Springs,CO,USA,TMY3,2,39,-105,-7,0.0"
+    row = "2000,1,1,1,0,?,20.0,10.0,52,101325,0"
+    lines = [there, *("head",) * 7, row, row]
+    moved = weather.moved(lines, here)
+    assert moved[:8] == [here, *lines[1:8]]
+    assert float(moved[8].split(",")[9]) == pytest.approx(83432, rel=0.002)
+    assert weather.moved(lines, there) == lines
+
+
+REPORT = """
+! <Component Sizing Information>, Component Type, Component Name, Input Field Description, Value
+ Component Sizing Information, Fan:VariableVolume, EAST FAN, Design Size maximum_flow_rate [m3/s], 4.9
+ Component Sizing Information, CoolingTower:VariableSpeed, TOWER, Fan Power at Design Air Flow Rate [W], 2.3E+003
+ Component Sizing Information, Fan:VariableVolume, EAST FAN, User-Specified maximum_flow_rate [m3/s], 9
+ Component Sizing Information, PlantLoop, LOOP, Sizing Option, NonCoincident
+"""
+
+
+def test_sizes_of_one_run_go_into_the_model() -> None:
+    fan: dict[str, object] = {"maximum_flow_rate": "Autosize", "pressure_rise": 300.0}
+    tower: dict[str, object] = {"design_fan_power": "Autosize"}
+    model = {
+        "SimulationControl": {"one": {"do_zone_sizing_calculation": "Yes"}},
+        "Sizing:System": {"air": {"design_outdoor_air_flow_rate": "Autosize"}},
+        "Fan:VariableVolume": {"East Fan": fan},
+        "CoolingTower:VariableSpeed": {"Tower": tower},
+    }
+    sizing.fix(model, sizing.read(REPORT))
+    assert fan == {"maximum_flow_rate": 4.9, "pressure_rise": 300.0}
+    assert tower == {"design_fan_power": 2300.0}
+    assert set(model["SimulationControl"]["one"].values()) == {"No"}
+    fan["maximum_flow_rate"] = "Autosize"
+    with pytest.raises(ValueError, match="no maximum_flow_rate of Fan:VariableVolume East Fan"):
+        sizing.fix(model, {})
+
+
+@pytest.mark.parametrize(("factor", "kelvin", "same"), [(1.01, 0.05, True), (1.04, 0.0, False), (1.0, 0.3, False)])
+def test_another_plant_in_year_two_is_seen(healthy: pd.DataFrame, factor: float, kelvin: float, same: bool) -> None:
+    was = finished(healthy).assign(**{"hall-air": 24.0})
+    now = was.assign(**{"fan-east": was["fan-east"] * factor, "fan-west": was["fan-west"] * factor})
+    now["hall-air"] += kelvin
+    rows = check.like_conditions(was, now.assign(chiller=was["chiller"]))
+    assert all(x["same"] for x in rows.values()) is same
+    assert rows["fans"]["off"] == pytest.approx(factor - 1, abs=0.001)
+    assert rows["hall-air"]["off"] == pytest.approx(kelvin, abs=0.001)
+
+
+def test_only_like_conditions_are_compared(healthy: pd.DataFrame) -> None:
+    was = finished(healthy).assign(**{"hall-air": 24.0})
+    more = was.assign(**{"ups-out": was["ups-out"] + 40.0, "fan-east": 9.0})
+    more.iloc[::2] = was.iloc[::2]
+    rows = check.like_conditions(was, more)
+    assert rows["fans"]["off"] == 0.0
+    assert check.hall_held(was.assign(**{"hall-air": [24.0, 24.4, 22.0] * (len(was) // 3)})) == pytest.approx(
+        2 / 3, abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("name", [*RECIPES, *(f"drawn-{seed}" for seed in range(20))])

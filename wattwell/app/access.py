@@ -15,6 +15,7 @@ from alerts.opening import open_notifier
 from wattwell.app.forward import Forwarder, forwarding
 from wattwell.app.wire import pack_readings, pack_rejects, unpack_readings, unpack_rejects
 from wattwell.config.settings import Config
+from wattwell.engine.detect import SiteDetector
 from wattwell.engine.engine import Engine
 from wattwell.engine.findings import Detector
 from wattwell.engine.queries import Document
@@ -250,12 +251,13 @@ def open_engine(
     now: Callable[[], int] = clock,
     notifiers: Mapping[str, Notifier] | None = None,
     detector: Detector | None = None,
+    detect: bool = False,
 ) -> Iterator[Engine]:
     """The engine on the store's own file, which this process holds meanwhile; waits a little while a command has it.
 
-    StoreLocked when somebody keeps it, at once when that is a service.
+    ``detect``: whether it looks for findings, with its own detector unless another is given. StoreLocked when somebody keeps it, at once when that is a service.
     """
-    with _engine_on(_open_patiently(config, now), config, now, notifiers, detector) as engine:
+    with _engine_on(_open_patiently(config, now), config, now, notifiers, detector, detect) as engine:
         yield engine
 
 
@@ -266,16 +268,21 @@ def _engine_on(
     now: Callable[[], int],
     notifiers: Mapping[str, Notifier] | None = None,
     detector: Detector | None = None,
+    detect: bool = False,
 ) -> Iterator[Engine]:
+    own = SiteDetector(store, config.grid) if detect else None
     try:
-        yield Engine(config, rules_of(config), store, now, notifiers, detector)
+        yield Engine(config, rules_of(config), store, now, notifiers, detector or own, own)
     finally:
         store.close()
 
 
 @contextmanager
-def reach(config: Config, now: Callable[[], int] = clock) -> Iterator[Access]:
-    """The figures, by whichever way is open; waits a little for another command that holds the file."""
+def reach(config: Config, now: Callable[[], int] = clock, detect: bool = False) -> Iterator[Access]:
+    """The figures, by whichever way is open; waits a little for another command that holds the file.
+
+    ``detect``: whether findings are brought up to date too; a service does that anyway.
+    """
     try:
         store = _open_patiently(config, now)
     except StoreLocked:
@@ -284,7 +291,7 @@ def reach(config: Config, now: Callable[[], int] = clock) -> Iterator[Access]:
             raise
         yield RemoteAccess(client)
         return
-    with _engine_on(store, config, now) as engine:
+    with _engine_on(store, config, now, detect=detect) as engine:
         yield LocalAccess(engine, config, now)
 
 

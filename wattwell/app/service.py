@@ -288,7 +288,7 @@ class _Answers:
 def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], int] = clock) -> Iterator[Service]:
     """A started service, stopped at the end."""
     notifiers = notifiers_of(config, now) if "alerts" in roles else None
-    with open_engine(config, now, notifiers) as engine, forwarding(config, engine.store, now) as forwarder:
+    with open_engine(config, now, notifiers, detect=True) as engine, forwarding(config, engine.store, now) as forwarder:
         service = Service(config, engine, roles, now, forwarder)
         try:
             service.start()

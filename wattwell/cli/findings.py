@@ -26,7 +26,7 @@ _WIDE = 100
 def findings(args: Namespace) -> int:
     """``wattwell findings``: ranked by money, or one of them in full."""
     config = load(args.config)
-    with reach(config) as access:
+    with reach(config, detect=True) as access:
         access.refresh()
         if args.id is not None:
             found = [access.ask("finding", id=args.id)]

@@ -154,7 +154,7 @@ def _site(config: Config, site: str) -> str:
 def _backfill(args: Namespace) -> int:
     config = load(args.config)
     _site(config, args.site)
-    with reach(config) as access:
+    with reach(config, detect=True) as access:
         document = enter_files(args, config, access)
         waiting = access.forward()
     if waiting:

@@ -143,11 +143,12 @@ class FindingsDesk:
 
     def step(self, changed: Iterable[Changed] = ()) -> None:
         """Has the detector look at every site whose data have come further, or have changed."""
-        if self._detector is None:
-            return
-        earliest: dict[str, int] = {}
+        earliest = {site: int(due) for site in self._records if (due := self._store.load_state(_due_name(site)))}
         for each in changed:
             earliest[each.site] = min(each.start, earliest.get(each.site, each.start))
+        if self._detector is None:  # whoever detects next must know
+            self._store.save_states({_due_name(each.site): str(earliest[each.site]) for each in changed})
+            return
         last: dict[str, int] = {}
         for (name, _), at in self._store.last_readings().items():
             last[name] = max(at, last.get(name, at))
@@ -175,7 +176,8 @@ class FindingsDesk:
             self._records[site.id] = replace(before, at=until)
             return
         after = before.after(until, came)
-        self._store.save_states({**_documents(site.id, after, before), _state_name(site.id): came.state})
+        kept = {**_documents(site.id, after, before), _state_name(site.id): came.state, _due_name(site.id): ""}
+        self._store.save_states(kept)
         self._records[site.id] = after
 
     # -- answers ----------------------------------------------------------------------------------------------
@@ -310,6 +312,10 @@ def _open_name(site: str) -> str:
 
 def _closed_name(site: str) -> str:
     return f"findings.closed/{site}"
+
+
+def _due_name(site: str) -> str:
+    return f"findings.due/{site}"
 
 
 def _documents(site: str, record: _Record, before: _Record) -> dict[str, str]:

@@ -1,0 +1,133 @@
+"""The detector in the house: reads a site's interval values, walks :mod:`analytics.anomaly` along them, keeps the place.
+
+A walk stays in memory from one advance to the next; after a start it is walked again from the stored interval values,
+with the same result. Where values change, it goes back to the last mark before them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analytics.anomaly import compose
+from analytics.anomaly.detector import Walk, begin, extended, rewind, run
+from analytics.anomaly.frame import Frame, hourly
+from analytics.anomaly.settings import Settings
+from analytics.balance import lay_out
+from wattwell.engine.findings import Advance, Known
+from wattwell.intervals import DAY, HOUR, floor_to, starts
+from wattwell.model import Finding, Float64, Maintenance, MeterEvent, Site
+from wattwell.store.protocol import ReadingStore
+
+_BLOCK = 364 * DAY
+"""A walk begins at the start of such a block, two blocks before the one it is in: it has two to three years."""
+_SETTLED = 4 * DAY
+"""A finding that closed longer ago is as it will stay."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    walk: Walk
+    maintenance: tuple[Maintenance, ...]
+
+
+class SiteDetector:
+    """Looks for findings in the interval values of a store; see :class:`~wattwell.engine.findings.Detector`."""
+
+    def __init__(self, store: ReadingStore, grid: int, settings: Settings | None = None) -> None:
+        self._store, self._grid = store, grid
+        self._settings = settings or Settings()
+        self._kept: dict[str, _Kept] = {}
+
+    def advance(self, site: Site, until: int, since_changed: int | None, known: Known) -> Advance | None:
+        """Walks to the last whole hour before ``until``; None where no hour is new."""
+        first = self._first(site, until)
+        end = floor_to(until, HOUR)
+        if first is None or end <= first:
+            return None
+        kept = self._kept.get(site.id)
+        walk = None if kept is None else self._continued(site, kept, first, end, since_changed, known)
+        if walk is None and kept is not None and since_changed is None and kept.walk.instant(kept.walk.hour) == end:
+            return None
+        if walk is None:
+            frame = self._frame(site, first, end)
+            walk = begin(site, frame, self._settings, self._events(site), known.maintenance, known.feedback)
+        run(walk)
+        self._kept[site.id] = _Kept(walk, known.maintenance)
+        return self._told(walk, end, known, since_changed)
+
+    def _first(self, site: Site, until: int) -> int | None:
+        """Where a walk begins: a whole hour, the same in every advance of the same year."""
+        extent = self._store.extent(site.id)
+        if extent is None:
+            return None
+        return max(floor_to(extent[0] + HOUR - 1, HOUR), floor_to(until, _BLOCK) - 2 * _BLOCK)
+
+    def _continued(
+        self, site: Site, kept: _Kept, first: int, end: int, since_changed: int | None, known: Known
+    ) -> Walk | None:
+        """The kept walk over what is new; None where it must be walked from the start, or where nothing is new."""
+        walk = kept.walk
+        here = walk.instant(walk.hour)
+        if walk.instant(0) != first or walk.site is not site or kept.maintenance != known.maintenance:
+            return None
+        low = here if since_changed is None else min(here, floor_to(since_changed, HOUR))
+        if (low == here and end <= here) or (low < here and not rewind(walk, (low - first) // HOUR)):
+            return None
+        frame = _joined(walk.frame, self._frame(site, low, end), (low - first) // HOUR)
+        walk.feedback = known.feedback
+        return extended(walk, frame, self._events(site), known.maintenance)
+
+    def _frame(self, site: Site, start: int, end: int) -> Frame:
+        at = starts(start, end, self._grid)
+        real = [meter.id for meter in site.meters.values() if not meter.virtual]
+        found = self._store.intervals(site.id, real, start, end)
+        return hourly(site, lay_out(site, found, list(site.meters), at, self._grid))
+
+    def _events(self, site: Site) -> Sequence[MeterEvent]:
+        return self._store.events(site.id, None, None, None)
+
+    def _told(self, walk: Walk, end: int, known: Known, since_changed: int | None) -> Advance:
+        """What differs from the record."""
+        count = len(walk.frame)
+        record = {finding.id: finding for finding in known.findings}
+        found: dict[str, Finding] = {}
+        for case in walk.cases:
+            finding = compose.finding(walk, case, count)
+            found[finding.id] = finding
+        for fault in walk.telemetry:
+            if fault.detected < count:
+                finding = compose.telemetry(walk, fault, count)
+                found[finding.id] = finding
+        begins = walk.instant(0)
+        gone = tuple(each.id for each in known.findings if each.id not in found and each.start >= begins)
+        new = tuple(each for each in found.values() if record.get(each.id) != each)
+        return Advance(state=json.dumps({"until": end}), findings=new, withdrawn=gone)
+
+    # -- what is expected -----------------------------------------------------------------------------------------
+
+    def overhead(self, site: Site, start: int, end: int) -> Float64 | None:
+        """kWh beside the IT load expected in each interval of [start, end); see Expectations."""
+        kept = self._kept.get(site.id)
+        if kept is None or kept.walk.baseline is None:
+            return None
+        walk = kept.walk
+        members = [i for i, stream in enumerate(walk.streams) if stream.energy and stream.kind != "chiller_curve"]
+        rates = np.array([walk.expected[:, i] for i in members]).sum(axis=0)
+        at = starts(start, end, self._grid)
+        hour = (at - walk.instant(0)) // HOUR
+        known = (hour >= 0) & (hour < walk.hour)
+        value = np.full(len(at), np.nan)
+        value[known] = rates[hour[known]] * (self._grid / HOUR)
+        return value
+
+
+def _joined(before: Frame, after: Frame, hours: int) -> Frame:
+    """The first ``hours`` of one frame and then another."""
+    value: Mapping[str, Float64] = {
+        name: np.concatenate([column[:hours], after.value[name]]) for name, column in before.value.items()
+    }
+    return replace(after, start=np.concatenate([before.start[:hours], after.start]), value=value)
