@@ -92,6 +92,10 @@ class Scripted:
     asked: list[tuple[float, float | None, str | None]] = field(default_factory=list)
     """Hours of until and since_changed, and the state, of each call."""
 
+    def cold(self, site: Site, until: int, since_changed: int | None, known: Known) -> bool:
+        """See :class:`~wattwell.engine.findings.Detector`."""
+        return False
+
     def advance(self, site: Site, until: int, since_changed: int | None, known: Known) -> Advance | None:
         """See :class:`~wattwell.engine.findings.Detector`."""
         if self.site not in (None, site.id):

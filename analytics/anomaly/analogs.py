@@ -21,9 +21,9 @@ from wattwell.model import Bool, Float64, Int64
 NEIGHBOURS = 24
 APART = 10 * 24
 """Hours that a like hour must be away when history forecasts itself."""
-FAR = 1.5
+FAR = 1.0
 """Distance from the like hours' centre, in driver scales, from which a forecast becomes an extrapolation."""
-BEYOND = 0.10
+BEYOND = 0.15
 """Share of the value by which an extrapolation may be off, for each driver scale."""
 FEWEST = 14 * 24
 """Hours of history below which nothing is forecast."""
@@ -158,7 +158,8 @@ def _expected(kept: Analogs, like: _Like) -> Float64:
     with np.errstate(invalid="ignore"):
         expected = np.clip(expected, low - 0.25 * (high - low), high + 0.25 * (high - low))
         grown = np.maximum(expected, 0.0) * _growth(like.asked[:, None, 0], like.centre[..., 0] + within[..., 0])
-    return np.where(kept.proportional, grown, expected)
+    chosen: Float64 = np.where(kept.proportional, grown, expected)
+    return chosen
 
 
 def _slopes(kept: Analogs, like: _Like, value: Float64) -> Float64:
@@ -188,4 +189,5 @@ def _sigma(kept: Analogs, like: _Like) -> Float64:
     share = mass.sum(axis=1)
     squares = (mass * np.nan_to_num(error) ** 2).sum(axis=1) / np.where(share > 0, share, np.nan)
     beyond = BEYOND * np.abs(np.nan_to_num(kept.value).mean(axis=0)) * np.maximum(like.distance - FAR, 0.0)
-    return np.sqrt(squares + kept.floor**2 + beyond**2)
+    sigma: Float64 = np.sqrt(squares + kept.floor**2 + beyond**2)
+    return sigma

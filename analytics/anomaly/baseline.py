@@ -141,7 +141,7 @@ def learn(streams: Sequence[Stream], past: History, settings: Settings, before: 
             np.array([_proportional(streams[i]) for i in members]),
         )
         if before is None:
-            known = np.ix_(np.searchsorted(at, kept.at), members)
+            known = np.ix_(np.searchsorted(at, kept.at), np.array(members))
             past.error[known], past.standard[known] = analogs.cross_validate(kept)
         groups.append(Group(streams=tuple(members), scale=scale, kept=kept))
     hours = (~np.isnan(past.actual)).sum(axis=0).astype(np.float64)
@@ -232,7 +232,8 @@ def _drifts(standard: Float64, settings: Settings) -> Float64:
     here = np.arange(len(standard))
     late, early = np.maximum(here - settings.drift_to, 0), np.maximum(here - settings.drift_from, 0)
     mean = (total[late] - total[early]) / (count[late] - count[early] + 96.0)
-    return np.clip(mean, -settings.drift_most, settings.drift_most)
+    drifts: Float64 = np.clip(mean, -settings.drift_most, settings.drift_most)
+    return drifts
 
 
 def _highest(sums: Float64) -> float:

@@ -29,6 +29,8 @@ class Cause:
     """Whether it is a finding only where something that follows from it draws more."""
     unless: str | None = None
     """A kind of stream that would show the cause better: where the site has it, this one says nothing."""
+    heats: bool = False
+    """Whether other plant follows only because it takes the heat away: that costs no more than a share of it."""
     patient: bool = False
     """Whether its symptom may as well follow from something upstream that shows later: it is waited for."""
 
@@ -52,10 +54,12 @@ CAUSES = (
         moves=("chiller", "pump", "tower", "tower_water"),
         counts="chiller_curve",
     ),
-    Cause(family="unexpected_load", shown_by=(("other", 1), ("lighting", 1), ("unmetered", 1)), moves=_HEAT),
-    Cause(family="ups_loss", shown_by=(("ups_loss", 1),), moves=_HEAT),
+    Cause(
+        family="unexpected_load", shown_by=(("other", 1), ("lighting", 1), ("unmetered", 1)), moves=_HEAT, heats=True
+    ),
+    Cause(family="ups_loss", shown_by=(("ups_loss", 1),), moves=_HEAT, heats=True),
     Cause(family="pump_power", shown_by=(("pump", 1),), moves=("tower", "tower_water"), patient=True),
-    Cause(family="fan_power", shown_by=(("fan", 1),), moves=("chiller", "evaporative"), patient=True),
+    Cause(family="fan_power", shown_by=(("fan", 1),), moves=("chiller", "evaporative"), heats=True, patient=True),
     Cause(family="water_use", shown_by=(("water_balance", 1),), moves=()),
     Cause(
         family="chiller_efficiency",

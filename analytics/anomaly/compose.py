@@ -10,10 +10,13 @@ import numpy as np
 
 from analytics.anomaly.advice import WORDS
 from analytics.anomaly.causes import CAUSES
-from analytics.anomaly.detector import Case, Walk, equipment_of, moved, off_by
+from analytics.anomaly.detector import Case, Walk, equipment_of, healthy, moved, off_by
+from analytics.anomaly.inspection import Inspection, Log, bearing_out
+from analytics.anomaly.savings import YEAR, Period, repaired
+from analytics.anomaly.statistics import fit_of
 from analytics.anomaly.telemetry import Fault
-from wattwell.intervals import HOUR, iso
-from wattwell.model import Course, Estimate, Factor, Finding, Float64, Site
+from wattwell.intervals import DAY, HOUR, iso
+from wattwell.model import Bool, Course, Estimate, Factor, Finding, Float64, Site
 
 _NINE_OF_TEN = 1.645
 """Standard errors to each side that hold in nine cases of ten."""
@@ -21,18 +24,19 @@ _POINTS = 400
 """Means of a course, about."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _M3 = 1000.0
-_WEEK = 7 * 24
+_WEEK, _YEAR = 7 * 24, 365 * 24
+_REPORTED = 60 * 24
+"""Hours after a case's end, at most, by which its saving is verified."""
 
 
-def finding(walk: Walk, case: Case, until: int) -> Finding:
-    """A case as a finding, as of the hour ``until`` of the walk."""
+def finding(walk: Walk, case: Case, until: int, log: Log | None = None) -> Finding:
+    """A case as a finding, as of the hour ``until`` of the walk; rules in ``log`` bear it out."""
     cause, site = CAUSES[case.cause], walk.site
     end = None if case.end is None or case.end >= until else case.end
     stop = until if end is None else min(until, end + walk.settings.settle)
     kwh = _amount(walk, case, stop, [i for i in moved(walk, case, stop) if walk.streams[i].energy])
     litres = _amount(walk, case, stop, [i for i in moved(walk, case, stop) if walk.streams[i].water])
     telling = list(dict.fromkeys(episode.stream for episode in (case.telling or case.episodes)))
-    leading = telling[0]
     equipment = equipment_of(walk, case)
     at = walk.instant(case.detected + 1)
     last = max(0, until - 24)
@@ -61,7 +65,8 @@ def finding(walk: Walk, case: Case, until: int) -> Finding:
         title=words.title.format(where=equipment or site.name),
         cause=_cause(walk, case, until),
         advice=words.advice,
-        evidence=_evidence(walk, case, until),
+        evidence={**_evidence(walk, case, until), **(bearing_out(log, cause.family, case.start, stop) if log else {})},
+        saving=None if end is None else verified(walk, case, until),
         course=tuple(course(walk, i, case, until) for i in telling[:2]),
     )
 
@@ -79,6 +84,11 @@ def _amount(walk: Walk, case: Case, stop: int, members: Sequence[int], start: in
     if not known:
         return None
     value = sum(total for _, total in known)
+    if CAUSES[case.cause].heats and all(walk.streams[i].energy for i, _ in known):
+        told = {episode.stream for episode in case.telling}
+        source = sum(total for i, total in known if i in told)
+        most = walk.settings.heat_costs * abs(source)
+        value = source + min(max(value - source, -most), most)
     hours = max(stop - first, 1)
     spread = math.sqrt(sum(_error(walk, i, hours) ** 2 for i, _ in known)) * hours
     return Estimate(value=value, low=value - _NINE_OF_TEN * spread, high=value + _NINE_OF_TEN * spread)
@@ -91,7 +101,7 @@ def _error(walk: Walk, stream: int, hours: int) -> float:
     a little worse: the errors of a plant go up and down slowly.
     """
     weekly = 0.0 if walk.baseline is None else float(np.nan_to_num(walk.baseline.weekly[stream]))
-    return weekly * (_WEEK / hours) ** 0.25
+    return float(weekly * (_WEEK / hours) ** 0.25)
 
 
 def _confidence(walk: Walk, case: Case, until: int) -> float:
@@ -107,9 +117,8 @@ def _confidence(walk: Walk, case: Case, until: int) -> float:
 
 def _cause(walk: Walk, case: Case, until: int) -> str:
     """Why we think so: the telling streams with numbers, then what moved with them."""
-    parts = []
-    for episode in list({e.stream: e for e in reversed(case.telling or case.episodes)}.values())[::-1][:3]:
-        parts.append(_departure(walk, episode.stream, episode.onset, until if episode.end is None else episode.end))
+    telling = list({e.stream: e for e in reversed(case.telling or case.episodes)}.values())[::-1][:3]
+    parts = [_departure(walk, e.stream, e.onset, until if e.end is None else e.end) for e in telling]
     others = [walk.streams[e.stream].name for e in case.episodes if e not in case.telling]
     along = list(dict.fromkeys(others))
     return "; ".join(parts) + (f". With it moved {', '.join(along[:5])}." if along else ".")
@@ -141,7 +150,49 @@ def _evidence(walk: Walk, case: Case, until: int) -> dict[str, float | str | Non
             found[f"{stream.name} [{stream.unit}]"] = _rounded(actual[known].mean())
             found[f"{stream.name} expected [{stream.unit}]"] = _rounded(expected[known].mean())
             found[f"{stream.name} off by [standard errors]"] = _rounded(z[known].mean())
-    return found
+    return found | _quality(walk, case)
+
+
+def _quality(walk: Walk, case: Case) -> dict[str, float | str | None]:
+    """How good the leading expectation was in the hours before: CV(RMSE) and NMBE of ASHRAE Guideline 14, by the hour."""
+    i, rows = (case.telling or case.episodes)[0].stream, slice(max(0, case.start - _YEAR), case.start)
+    actual = np.where(healthy(walk, case.start)[rows, i], walk.actual[rows, i], np.nan)
+    fit = fit_of(actual, actual - walk.error[rows, i])
+    if fit is None or not (walk.streams[i].energy or walk.streams[i].water):
+        return {}
+    name = walk.streams[i].name
+    return {f"{name} model CV(RMSE)": _rounded(fit.cv_rmse), f"{name} model NMBE": _rounded(fit.nmbe)}
+
+
+def verified(walk: Walk, case: Case, until: int) -> Estimate | None:
+    """kWh a year that the end of a case has saved, by the days since; None until they suffice (IPMVP, Option B)."""
+    end = case.end
+    members = [i for i in moved(walk, case, until) if walk.streams[i].energy]
+    if end is None or not members:
+        return None
+    first = end + walk.settings.settle
+    last = min(until, first + _REPORTED)
+    year = _daily(walk, members, slice(max(0, case.start - _YEAR), case.start), healthy(walk, case.start))
+    fit = fit_of(*year)
+    usual = year[1][np.isfinite(year[1])]
+    if fit is None or last - first < 14 * 24 or not len(usual):
+        return None
+    during, after = (_daily(walk, members, rows) for rows in (slice(case.start, end), slice(first, last)))
+    return repaired(
+        fit, DAY, Period(during[1], during[0]), Period(after[1], after[0]), year=float(usual.mean()) * YEAR
+    ).per_year
+
+
+def _daily(walk: Walk, members: Sequence[int], rows: slice, fit: Bool | None = None) -> tuple[Float64, Float64]:
+    """kWh of some streams by whole days: actual, and expected from other hours; NaN where an hour is missing or unfit."""
+    count = (rows.stop - rows.start) // 24
+    last = slice(rows.stop - 24 * count, rows.stop)
+    actual = walk.actual[last, :][:, members]
+    if fit is not None:
+        actual = np.where(fit[last, :][:, members], actual, np.nan)
+    expected = actual - walk.error[last, :][:, members]
+    drawn, asked = (column.sum(axis=1).reshape(count, 24).sum(axis=1) for column in (actual, expected))
+    return drawn, asked
 
 
 def _rounded(value: float) -> float:
@@ -254,3 +305,47 @@ def telemetry(walk: Walk, fault: Fault, until: int) -> Finding:
         advice=words.advice,
         evidence={"what": fault.what, "hours": float((until if end is None else end) - fault.start)},
     )
+
+
+# -- rules ---------------------------------------------------------------------------------------------------------------
+
+
+def inspection(walk: Walk, found: Inspection, until: int) -> Finding:
+    """A verdict that stands, as a finding; its excess is what the rule itself can tell."""
+    site, last = walk.site, found.verdicts[-1]
+    end = None if found.end is None or found.end > until else found.end
+    days = len(found.verdicts)
+    kwh = _told(found, "excess_kw")
+    litres = _told(found, "excess_l_h")
+    at = walk.instant(found.detected + 1)
+    return Finding(
+        id=identifier(site, f"{last.rule}-{last.equipment or 'site'}", at),
+        site=site.id,
+        family=last.family,
+        detector=last.rule,
+        equipment=last.equipment,
+        meters=last.meters,
+        start=walk.instant(found.start),
+        end=None if end is None else walk.instant(end),
+        detected_at=at,
+        status="open" if end is None else "closed",
+        confidence=round(min(0.9, 0.6 + 0.05 * days), 2),
+        excess_kwh=kwh,
+        excess_l=litres,
+        cost=_cost(site, kwh, litres),
+        carbon_kg=_carbon(site, kwh, walk.instant(found.start), walk.instant(until if end is None else end)),
+        watts=None if kwh is None or end is not None else kwh.value / (24 * days) * 1000,
+        title=WORDS[last.family].title.format(where=last.equipment or site.name),
+        cause=last.message,
+        advice=last.advice or WORDS[last.family].advice,
+        evidence={**last.evidence, "days": float(days)},
+    )
+
+
+def _told(found: Inspection, name: str) -> Estimate | None:
+    """kWh or litres over the days of a verdict, where the rule tells; what it cannot bound is told by half and double."""
+    rates = [rate for verdict in found.verdicts if (rate := getattr(verdict, name)) is not None]
+    if not rates:
+        return None
+    value = 24.0 * sum(rates)
+    return Estimate(value=value, low=0.5 * value, high=2.0 * value)

@@ -68,6 +68,11 @@ class Case:
         ends = [episode.end for episode in self.telling or self.episodes]
         return None if None in ends else max(end for end in ends if end is not None)
 
+    def ended_by(self, hour: int) -> int | None:
+        """The end as far as it was known by an hour."""
+        closed = [episode.closed for episode in self.telling or self.episodes if episode.detected < hour]
+        return self.end if all(at is not None and at < hour for at in closed) else None
+
     def own(self) -> set[int]:
         """The streams that show it."""
         return {episode.stream for episode in self.episodes}
@@ -271,13 +276,23 @@ def healthy(walk: Walk, upto: int) -> Bool:
     for case in walk.cases:
         if case.detected >= upto or _quiet(walk, case, upto):
             continue
-        end = case.end
+        end = case.ended_by(upto)
         stop = upto if end is None else min(upto, end + walk.settings.settle)
         cause, own = CAUSES[case.cause], case.own()
         for i, stream in enumerate(walk.streams):
             if i in own or explains(cause, stream.kind):
                 fit[case.start : stop, i] = False
     return fit
+
+
+def healthy_meters(walk: Walk, upto: int) -> dict[str, Bool]:
+    """The same by meter: fit in the hours in which every stream that it shows in is."""
+    fit = healthy(walk, upto)
+    found = {name: np.ones(upto, dtype=np.bool_) for name in walk.frame.value}
+    for i, stream in enumerate(walk.streams):
+        for meter in stream.meters:
+            found[meter] &= fit[:, i]
+    return found
 
 
 def _quiet(walk: Walk, case: Case, hour: int) -> bool:
@@ -480,6 +495,7 @@ def _material(walk: Walk, episode: Episode, hour: int) -> bool:
         return False
     off = abs(float(walk.error[rows, episode.stream][known].mean()))
     share = settings.least_share_water if stream.water else settings.least_share
+    share = settings.least_share_fan if stream.kind == "fan" else share
     usual = share * abs(float(walk.expected[rows, episode.stream][known].mean()))
     assert walk.baseline is not None  # noqa: S101
     usual = max(usual, settings.least_weeks * float(walk.baseline.weekly[episode.stream]))

@@ -42,8 +42,10 @@ class Settings:
     """In standard errors: faster changes are not drift."""
     least_share: float = 0.08
     """Share of what is expected below which an excess is no finding."""
-    least_of_it: float = 0.0015
+    least_of_it: float = 0.0025
     """Share of the IT load below which an excess power is no finding."""
+    least_share_fan: float = 0.13
+    """The same of fans: filters load up and are changed."""
     least_weeks: float = 2.5
     """... and in multiples of what the expectation of whole weeks was off."""
     least_share_water: float = 0.12
@@ -58,6 +60,8 @@ class Settings:
     """Standard errors by which a stream is off on average to count to a case that it does not show."""
     consequence: float = 1.5
     """Standard errors by which something that costs must be off for a damper's departure to matter."""
+    heat_costs: float = 0.5
+    """kWh at most that plant draws to take away a kWh of heat: a coefficient of performance of 2."""
     patience: int = 3
     """Hours that an unspecific symptom waits for a more telling one."""
     close_window: int = 24

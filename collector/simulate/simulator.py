@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -229,6 +229,12 @@ class Simulator:
         self.step_us = step_us
         self.faults = tuple(faults)
         self.state = State()
+
+    def onwards(self, step_us: int) -> Simulator:
+        """The same run from :attr:`now` on, with another step; UsageError when that is not 1 s to 1 h."""
+        later = Simulator(self.spec, seed=self.seed, start_us=self.now, step_us=step_us, faults=self.faults)
+        later.state = replace(self.state, step=0)
+        return later
 
     @property
     def now(self) -> int:

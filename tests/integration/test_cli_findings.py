@@ -56,10 +56,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_people_see_a_ranked_table_and_one_finding_in_full(folder: Path) -> None:
-    table = called("findings", "w.yaml", folder=folder)
-    assert (table.code, table.err) == (0, "")
-    assert table.out == (GOLDEN / "findings.txt").read_text(encoding="utf-8")
+def test_people_see_a_ranked_list_and_one_finding_in_full(folder: Path) -> None:
+    listed = called("findings", "w.yaml", folder=folder)
+    assert (listed.code, listed.err) == (0, "")
+    assert listed.out == (GOLDEN / "findings.txt").read_text(encoding="utf-8")
     for asked in (("--id", "fans"), ("--limit", "1")):
         one = called("findings", "w.yaml", *asked, folder=folder)
         assert (one.code, one.err) == (0, "")

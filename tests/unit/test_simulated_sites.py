@@ -221,9 +221,18 @@ def test_sizes_of_one_run_go_into_the_model() -> None:
         sizing.fix(model, {})
 
 
+def varied(healthy: pd.DataFrame) -> pd.DataFrame:
+    """Two weeks of some weather."""
+    site = finished(healthy).iloc[: 14 * DAY]
+    rng = np.random.default_rng(5)
+    return site.assign(
+        **{"hall-air": 24.0, "oat": rng.uniform(0, 30, len(site)), "wet-bulb": rng.uniform(0, 20, len(site))}
+    )
+
+
 @pytest.mark.parametrize(("factor", "kelvin", "same"), [(1.01, 0.05, True), (1.04, 0.0, False), (1.0, 0.3, False)])
 def test_another_plant_in_year_two_is_seen(healthy: pd.DataFrame, factor: float, kelvin: float, same: bool) -> None:
-    was = finished(healthy).assign(**{"hall-air": 24.0})
+    was = varied(healthy)
     now = was.assign(**{"fan-east": was["fan-east"] * factor, "fan-west": was["fan-west"] * factor})
     now["hall-air"] += kelvin
     rows = check.like_conditions(was, now.assign(chiller=was["chiller"]))
@@ -233,14 +242,18 @@ def test_another_plant_in_year_two_is_seen(healthy: pd.DataFrame, factor: float,
 
 
 def test_only_like_conditions_are_compared(healthy: pd.DataFrame) -> None:
-    was = finished(healthy).assign(**{"hall-air": 24.0})
-    more = was.assign(**{"ups-out": was["ups-out"] + 40.0, "fan-east": 9.0})
-    more.iloc[::2] = was.iloc[::2]
-    rows = check.like_conditions(was, more)
-    assert rows["fans"]["off"] == 0.0
-    assert check.hall_held(was.assign(**{"hall-air": [24.0, 24.4, 22.0] * (len(was) // 3)})) == pytest.approx(
-        2 / 3, abs=1e-3
-    )
+    was = varied(healthy)
+    busier = was.assign(**{"ups-out": was["ups-out"] + 40.0, "fan-east": 9.0})
+    now = busier.copy()
+    now.iloc[::2] = was.iloc[::2]
+    assert check.like_conditions(was, now)["fans"]["off"] == 0.0
+    with pytest.raises(ValueError, match="nothing to compare"):
+        check.like_conditions(was, busier)
+
+
+def test_the_share_of_a_year_with_halls_at_their_set_point(healthy: pd.DataFrame) -> None:
+    halls = np.tile([24.0, 24.4, 22.0], len(healthy) // 3)
+    assert check.hall_held(pd.DataFrame({"hall-air": halls})) == pytest.approx(2 / 3, abs=0.001)
 
 
 @pytest.mark.parametrize("name", [*RECIPES, *(f"drawn-{seed}" for seed in range(20))])

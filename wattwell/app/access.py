@@ -255,7 +255,8 @@ def open_engine(
 ) -> Iterator[Engine]:
     """The engine on the store's own file, which this process holds meanwhile; waits a little while a command has it.
 
-    ``detect``: whether it looks for findings, with its own detector unless another is given. StoreLocked when somebody keeps it, at once when that is a service.
+    ``detect``: whether it looks for findings, with its own detector unless another is given. StoreLocked when somebody
+    keeps it, at once when that is a service.
     """
     with _engine_on(_open_patiently(config, now), config, now, notifiers, detector, detect) as engine:
         yield engine

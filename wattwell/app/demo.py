@@ -1,8 +1,9 @@
 """``wattwell demo``: a simulated site with history, then live, at sixty times real time until it has caught up.
 
 Everything is the real thing but the site: an MQTT broker, messages on the default topics, the collector, the store,
-the analysis, the alert and the page. Only the clock is the demo's own: it starts some hours ago and runs fast, so
-that one can watch an inefficiency begin and an alert fire within a minute or two.
+the analysis, the alert, the findings and the page. Only the clock is the demo's own: it starts some hours ago and runs
+fast, so that one can watch an inefficiency begin, an alert fire within a minute or two and findings say what is wrong
+some minutes later.
 """
 
 from __future__ import annotations
@@ -28,14 +29,18 @@ from wattwell.app.service import Service, running
 from wattwell.config import Config, parse
 from wattwell.errors import UsageError, WattwellError
 from wattwell.intervals import DAY, HOUR, MINUTE, floor_to, iso
+from wattwell.web.finding_words import money
 from wattwell.web.server import bind_tcp
 
 SPEED = 60
 _PATIENCE = 2.0
 """Seconds that the simulated site may take to leave its broker."""
-_HISTORY = 14 * DAY
-_LEAD = 2 * HOUR
-"""How long ago the live part begins."""
+_HISTORY = 60 * DAY
+"""Findings need four weeks at least to learn from."""
+_PAST = 5 * MINUTE
+"""Step of the history."""
+_LEAD = 8 * HOUR
+"""How long ago the live part begins: time for findings, which take some hours of data."""
 _HEALTHY = 25 * MINUTE
 """Simulated time until the fault begins: 25 seconds."""
 RULE = {
@@ -81,11 +86,13 @@ def demo(seconds: float | None, port: int, speed: int = SPEED) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with tempfile.TemporaryDirectory(prefix="wattwell-demo-") as folder, _broker() as broker:
-        _say("Simulating two weeks of history for a data centre of 500 kW IT ...")
+        _say("Simulating two months of history for a data centre of 500 kW IT ...")
         begin = floor_to(clock() - _LEAD, HOUR)
-        simulator = Simulator(SiteSpec(), seed=1, start_us=begin - _HISTORY, step_us=MINUTE)
-        config = _config(simulator, Path(folder), broker.port, _free_port(port))
-        _fill(config, simulator, Path(folder), begin, stop)
+        history = Simulator(SiteSpec(), seed=1, start_us=begin - _HISTORY, step_us=_PAST)
+        config = _config(history.spec, Path(folder), broker.port, _free_port(port))
+        _fill(config, history, Path(folder), begin, stop)
+        simulator = history.onwards(MINUTE)
+        simulator.advance(1)  # the history's last row stands there already
         simulator.inject(*demo_fault(simulator.spec, begin + _HEALTHY))
         if not stop.is_set():
             _live(config, simulator, broker.port, DemoClock(begin, speed), stop, seconds)
@@ -113,8 +120,8 @@ def _free_port(wanted: int) -> int:
     raise WattwellError("no free port on 127.0.0.1; stop a service that uses one")
 
 
-def _config(simulator: Simulator, folder: Path, broker: int, port: int) -> Config:
-    document: dict[str, Any] = configuration_document(simulator.spec, simulator.step_us)
+def _config(spec: SiteSpec, folder: Path, broker: int, port: int) -> Config:
+    document: dict[str, Any] = configuration_document(spec, MINUTE)
     document["grid"] = "5m"
     document["mqtt"] |= {"url": f"mqtt://127.0.0.1:{broker}", "version": "3.1.1"}
     document["http"] = {"listen": f"127.0.0.1:{port}"}
@@ -124,10 +131,10 @@ def _config(simulator: Simulator, folder: Path, broker: int, port: int) -> Confi
 
 def _fill(config: Config, simulator: Simulator, folder: Path, begin: int, stop: threading.Event) -> None:
     """Back-fills the history as a user would: from a file."""
-    write_folder(folder, simulator, _HISTORY // MINUTE)
+    write_folder(folder, simulator, _HISTORY // _PAST)
     if stop.is_set():
         return
-    with open_engine(config, lambda: begin) as engine:
+    with open_engine(config, lambda: begin, detect=True) as engine:
         backfill([folder / TELEMETRY], simulator.spec.id, config, engine.store.commit, begin)
         engine.refresh()
 
@@ -143,7 +150,9 @@ The site is live, {speed} times as fast as real time.
   Broker   mqtt://127.0.0.1:{broker} (listen in: mosquitto_sub -h 127.0.0.1 -p {broker} -t 'wattwell/#')
 
 What to look at: PUE stands near 1.24. In half a minute the outdoor-air damper sticks, the chiller fouls and a heater
-is left on: the power chart steps up, the PUE of the last hour climbs, and the alert PueHigh fires above 1.30.
+is left on: the power chart steps up, the PUE of the last hour climbs, and the alert PueHigh fires above 1.30. Some
+minutes later the findings say where it goes, what it costs and what to do. The page counts ages by real time: what is
+shown was some hours ago, until the demo has caught up.
 Ctrl-C ends the demo.
 """
     )
@@ -169,11 +178,12 @@ def _live(
 
 
 def _watch(service: Service, stop: threading.Event, seconds: float | None) -> None:
-    """Tells of the alert until it is time to stop."""
+    """Tells of the alert and of findings until it is time to stop."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    told = ""
+    told, known = "", set[str]()
     while not stop.is_set() and (deadline is None or time.monotonic() < deadline):
         told = _tell(service, told)
+        known |= _tell_findings(service, known)
         stop.wait(1.0)
     stop.set()
 
@@ -198,6 +208,14 @@ def _tell(service: Service, told: str) -> str:
         value = "no value" if alert["value"] is None else f"{alert['value']:.3f}"
         _say(f"{iso(service.now())}  {alert['name']} is {alert['state']}: PUE of the last hour {value}")
     return str(alert["state"])
+
+
+def _tell_findings(service: Service, known: set[str]) -> set[str]:
+    """Says what has been found since the last time; returns the ids."""
+    new = [each for each in service.findings() if each["id"] not in known]
+    for each in new:
+        _say(f"{each['detected_at']}  Found: {each['title']} ({money(each['cost'])} so far)")
+    return {each["id"] for each in new}
 
 
 def _say(text: str) -> None:

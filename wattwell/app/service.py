@@ -221,6 +221,10 @@ class Service:
         """Current alert states, then history."""
         return self._engine.alerts()
 
+    def findings(self) -> list[Document]:
+        """What wastes energy or water, open ones first."""
+        return self._engine.findings()
+
     def snapshot(self) -> Snapshot:
         """Figures of the last analysis with the collector's counts and the latest readings."""
         stats = self._ingestor.stats()

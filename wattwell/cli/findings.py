@@ -16,7 +16,19 @@ from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import labels_shown, who
 from wattwell.config import Config, load
 from wattwell.errors import UsageError
-from wattwell.web.finding_words import FAMILIES, a_year, evidence, happened, label, money, share, spells, sums, wasted
+from wattwell.web.finding_words import (
+    FAMILIES,
+    a_year,
+    evidence,
+    happened,
+    label,
+    money,
+    seen,
+    share,
+    spells,
+    sums,
+    wasted,
+)
 from wattwell.web.wording import clock
 
 _WIDE = 100
@@ -40,26 +52,38 @@ def findings(args: Namespace) -> int:
     elif len(found) == 1:
         _tell(found[0], config)
     else:
-        table("findings", [_row(each, config) for each in found])
+        _list(found, config)
     return 0
 
 
-def _row(found: dict[str, Any], config: Config) -> dict[str, str]:
-    return {
-        "id": found["id"],
-        "site": found["site"],
-        "status": found["status"],
-        "what": found["title"],
-        "since": clock(found["start"], config.sites[found["site"]].zone),
-        "so far": wasted(found),
-        "cost": money(found["cost"]),
-        "a year": a_year(found),
-        "confidence": share(found["confidence"]),
-    }
+def _columns() -> int | None:
+    """The terminal's width; None for a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _list(found: list[dict[str, Any]], config: Config) -> None:
+    """A few lines for each, the same at every width."""
+    lines = [line for each in found for line in _brief(each, config.sites[each["site"]].zone)]
+    for line in wrapped(lines[1:] or ["No finding."], _columns()):
+        print(line)
+
+
+def _brief(found: dict[str, Any], zone: str) -> Iterator[str]:
+    yield ""
+    yield f"{found['status']:10}{found['title']}"
+    costs = (
+        []
+        if found["cost"] is None
+        else [f"{money(found['cost'])} so far" if found["end"] is None else money(found["cost"])]
+    )
+    costs += [] if found["per_year"] is None else [f"{a_year(found)} in a year if it goes on"]
+    yield f"{'':10}{'; '.join([wasted(found), *costs])}; confidence {share(found['confidence'])}"
+    yield f"{'':10}{spells(found, zone)}"
+    yield f"{'':10}{found['id']} of {found['site']}"
 
 
 def _tell(found: dict[str, Any], config: Config) -> None:
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = _columns()
     for line in wrapped(list(_words(found, config.sites[found["site"]].zone)), columns):
         print(line)
     for course in found["course"]:
@@ -79,7 +103,7 @@ def _words(found: dict[str, Any], zone: str) -> Iterator[str]:
     yield from (f"{name}: {text}" for name, text in sums(found))
     if found["evidence"]:
         yield ""
-        yield f"Evidence, seen by {found['detector']} on {', '.join(found['meters']) or 'no meter'}:"
+        yield f"{seen(found)}:"
         yield from (f"  {label(name)}: {evidence(value)}" for name, value in found["evidence"].items())
     yield ""
     yield from (f"{clock(each['at'], zone)} {happened(each, zone)}" for each in found["history"])

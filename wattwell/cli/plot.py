@@ -34,7 +34,8 @@ def plot(course: Mapping[str, Any], width: int) -> list[str]:
                 cells[row(value)][at] = mark
     lines = [f"{bottom + level * step:>10.4g} {''.join(cells[level])}".rstrip() for level in reversed(range(_HEIGHT))]
     start, end = course["start"][0][:16].replace("T", " "), course["start"][-1][:16].replace("T", " ")
-    head = f"{course['label']}, {course['unit']} ({_ACTUAL} actual, {_EXPECTED} expected, {_BAND} healthy)"
+    unit = "" if course["unit"] == "1" else f", {course['unit']}"
+    head = f"{course['label']}{unit} ({_ACTUAL} actual, {_EXPECTED} expected, {_BAND} healthy)"
     return [head, *lines, f"{'':>10} {start}Z to {end}Z"]
 
 

@@ -35,7 +35,6 @@ _COLUMNS = {
     "events": ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state"),
     "rejects": ("site", "meter", "topic", "at", "reason", "value", "count"),
     "unmapped": ("topic", "count", "first_seen", "last_seen", "example"),
-    "findings": ("id", "site", "status", "what", "since", "so far", "cost", "a year", "confidence"),
     "alerts": ("site", "name", "meter", "state", "value", "since", "fired_at", "resolved_at", "told"),
     "silences": ("id", "kind", "state", "alerts", "from", "until", "author", "reason"),
     "suggest": ("site", "name", "window", "side", "of", "threshold", "alerts", "hours"),
@@ -50,7 +49,6 @@ _NOTHING = {
     "events": "No meter events.",
     "rejects": "No reading was rejected.",
     "unmapped": "Every topic seen is bound to a meter.",
-    "findings": "No finding.",
     "alerts": "No alert rules.",
     "silences": "No silences.",
     "suggest": "No rule watches a KPI of a site with readings.",
@@ -66,10 +64,6 @@ _NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count",
     "residual",
     "tolerance",
     "share",
-    "so far",
-    "cost",
-    "a year",
-    "confidence",
 }
 _LEAST_PROSE = 24
 
@@ -86,17 +80,18 @@ def table(kind: str, rows: Rows) -> None:
         console.print(_NOTHING.get(kind, "Nothing."), soft_wrap=True)
         return
     shown = Table(box=None, header_style="bold", pad_edge=False)
-    for name in _COLUMNS[kind]:
+    cells = {name: [_cell(name, row) for row in rows] for name in _COLUMNS[kind]}
+    for name, column in cells.items():
         prose = name in _PROSE
         shown.add_column(
             name,
             justify="right" if name in _NUMERIC else "left",
             overflow="fold",
             no_wrap=not prose,
-            min_width=_LEAST_PROSE if prose else None,
+            min_width=_LEAST_PROSE if prose else max(map(len, (name, *column))),
         )
-    for row in rows:
-        shown.add_row(*(_cell(name, row) for name in _COLUMNS[kind]))
+    for row in zip(*cells.values(), strict=True):
+        shown.add_row(*row)
     need = Measurement.get(console, console.options.update(width=1_000_000), shown)
     console.width = max(console.width, need.minimum) if console.is_terminal else need.maximum
     console.print(shown, soft_wrap=False)

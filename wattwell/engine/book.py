@@ -22,7 +22,7 @@ from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, total,
 from wattwell.config.settings import Config
 from wattwell.engine.analyse import Changed
 from wattwell.engine.power import power_columns
-from wattwell.intervals import DAY, Interval, floor_to, starts
+from wattwell.intervals import DAY, HOUR, Interval, floor_to, starts
 from wattwell.model import Float64, KpiValue, Meter, Site, SiteIntervals
 from wattwell.store.protocol import ReadingStore
 
@@ -81,6 +81,16 @@ class _SiteBook:
     """By UTC midnight: the sums of a whole day."""
 
 
+@dataclass(slots=True)
+class _Beside:
+    """The energy beside the IT load and of it, of the days that windows lately asked for."""
+
+    reach: int = 0
+    """The widest window that was asked for."""
+    days: dict[int, Float64] = field(default_factory=dict)
+    """By UTC midnight: (2, intervals), kWh."""
+
+
 class KpiBook:
     """KPI values of every site of a configuration; safe to ask from several threads."""
 
@@ -94,6 +104,7 @@ class KpiBook:
         self._blocks: _Recent[tuple[str, int], DayBlock] = _Recent(2 * _BULK_DAYS + 8 * len(config.sites))
         self._middles: _Recent[tuple[str, int, int], Totals] = _Recent(1024 + 16 * len(config.sites))
         self._windows: _Recent[tuple[str, int, int], Totals] = _Recent(1024 + 16 * len(config.sites))
+        self._beside: dict[str, _Beside] = {}
         self._sites = {site.id: _open(site, self._powers) for site in config.sites.values()}
 
     def forget(self, changes: Iterable[Changed]) -> None:
@@ -109,8 +120,10 @@ class KpiBook:
         with self._lock:
             for site in spans:
                 totals = self._sites[site].totals
-                for day in [day for day in totals if touched(site, day, day + DAY)]:
-                    del totals[day]
+                days = self._beside[site].days if site in self._beside else {}
+                for kept in (totals, days):
+                    for day in [day for day in kept if touched(site, day, day + DAY)]:
+                        del kept[day]
             self._blocks.drop(lambda key: touched(key[0], key[1], key[1] + DAY))
             self._middles.drop(lambda key: touched(*key))
             self._windows.drop(lambda key: touched(*key))
@@ -147,6 +160,34 @@ class KpiBook:
             sums = self._sums(book, name, window)
         count = window.width // self._grid
         return (sums.sums[0] / sums.usable if sums.usable else None), sums.usable / count if count else 0.0
+
+    def beside(self, site: str, start: int, end: int) -> tuple[Float64, Float64]:
+        """kWh beside the IT load and of it on each grid interval in ``[start, end)``; NaN where either is not known.
+
+        Where ``powers`` has the total and the IT load.
+        """
+        book = self._sites[site]
+        with self._lock:
+            kept = self._beside.setdefault(site, _Beside())
+            kept.reach = max(kept.reach, end - start + DAY)
+            first = floor_to(start, DAY)
+            for day in range(first, end, DAY):
+                if day not in kept.days:
+                    kept.days[day] = self._beside_of(book, day)
+                    for old in [old for old in kept.days if old < day - kept.reach]:
+                        del kept.days[old]
+            columns = np.concatenate([kept.days[day] for day in range(first, end, DAY)], axis=1)
+        low = (start - first) // self._grid
+        chosen = columns[:, low : low + (end - start) // self._grid]
+        return chosen[0], chosen[1]
+
+    def _beside_of(self, book: _SiteBook, day: int) -> Float64:
+        block, names = self._block(book, day), [_power_key("total"), _power_key("it")]
+        if not all(name in book.layout.rows for name in names):
+            return np.full((2, DAY // self._grid), np.nan)
+        total, it = (block.values[book.layout.rows[name].start] for name in names)
+        known = np.diff(block.usable[[book.layout.place[name] for name in names]], axis=1).all(axis=0)
+        return np.where(known, np.stack([total - it, it]), np.nan) * (self._grid / HOUR)
 
     def closures(self, site: str, window: Window, kpi: str | None = None) -> list[Closure]:
         """The balances of a site's meter tree over a window; for a KPI those of meters that it needs, in total."""

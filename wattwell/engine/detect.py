@@ -15,6 +15,7 @@ import numpy as np
 from analytics.anomaly import compose
 from analytics.anomaly.detector import Walk, begin, extended, rewind, run
 from analytics.anomaly.frame import Frame, hourly
+from analytics.anomaly.inspection import Log, inspect
 from analytics.anomaly.settings import Settings
 from analytics.balance import lay_out
 from wattwell.engine.findings import Advance, Known
@@ -32,6 +33,10 @@ _SETTLED = 4 * DAY
 class _Kept:
     walk: Walk
     maintenance: tuple[Maintenance, ...]
+    log: Log
+    """What the physical rules said."""
+    overhead: Float64
+    """kW beside the IT load expected in each hour of the walk."""
 
 
 class SiteDetector:
@@ -56,8 +61,10 @@ class SiteDetector:
             frame = self._frame(site, first, end)
             walk = begin(site, frame, self._settings, self._events(site), known.maintenance, known.feedback)
         run(walk)
-        self._kept[site.id] = _Kept(walk, known.maintenance)
-        return self._told(walk, end, known, since_changed)
+        log = Log() if kept is None or kept.walk.instant(0) != first or since_changed is not None else kept.log
+        told = self._told(walk, log, end, known)
+        self._kept[site.id] = _Kept(walk, known.maintenance, log, _overhead(walk))
+        return told
 
     def _first(self, site: Site, until: int) -> int | None:
         """Where a walk begins: a whole hour, the same in every advance of the same year."""
@@ -90,13 +97,16 @@ class SiteDetector:
     def _events(self, site: Site) -> Sequence[MeterEvent]:
         return self._store.events(site.id, None, None, None)
 
-    def _told(self, walk: Walk, end: int, known: Known, since_changed: int | None) -> Advance:
+    def _told(self, walk: Walk, log: Log, end: int, known: Known) -> Advance:
         """What differs from the record."""
         count = len(walk.frame)
         record = {finding.id: finding for finding in known.findings}
         found: dict[str, Finding] = {}
+        for inspection in inspect(walk, log):
+            finding = compose.inspection(walk, inspection, count)
+            found[finding.id] = finding
         for case in walk.cases:
-            finding = compose.finding(walk, case, count)
+            finding = compose.finding(walk, case, count, log)
             found[finding.id] = finding
         for fault in walk.telemetry:
             if fault.detected < count:
@@ -114,15 +124,18 @@ class SiteDetector:
         kept = self._kept.get(site.id)
         if kept is None or kept.walk.baseline is None:
             return None
-        walk = kept.walk
-        members = [i for i, stream in enumerate(walk.streams) if stream.energy and stream.kind != "chiller_curve"]
-        rates = np.array([walk.expected[:, i] for i in members]).sum(axis=0)
-        at = starts(start, end, self._grid)
-        hour = (at - walk.instant(0)) // HOUR
-        known = (hour >= 0) & (hour < walk.hour)
-        value = np.full(len(at), np.nan)
-        value[known] = rates[hour[known]] * (self._grid / HOUR)
+        first = int(kept.walk.frame.start[0])
+        hour = np.arange((start - first) // self._grid, (end - first) // self._grid) // (HOUR // self._grid)
+        known = (hour >= 0) & (hour < kept.walk.hour)
+        value = np.full(len(hour), np.nan)
+        value[known] = kept.overhead[hour[known]] * (self._grid / HOUR)
         return value
+
+
+def _overhead(walk: Walk) -> Float64:
+    """The sum of what is expected of everything that draws energy beside the IT load."""
+    members = [i for i, stream in enumerate(walk.streams) if stream.energy and stream.kind != "chiller_curve"]
+    return walk.expected[:, members].sum(axis=1)  # type: ignore[no-any-return]
 
 
 def _joined(before: Frame, after: Frame, hours: int) -> Frame:

@@ -30,6 +30,7 @@ from wattwell.engine.fingerprint import forget_changed
 from wattwell.engine.power import power_columns
 from wattwell.engine.queries import Document, Snapshot
 from wattwell.engine.retention import horizon, month_starts
+from wattwell.engine.signals import powers_of
 from wattwell.engine.spans import ROLLING, parse_time, windows
 from wattwell.engine.suggest import suggestions
 from wattwell.engine.watch import AlertWatch
@@ -69,7 +70,7 @@ class Engine:
             if not meter.virtual
         }
         self._analysing = threading.Lock()
-        self._book = KpiBook(config, store, {rule.of for rule in rules if rule.signal == "power"})
+        self._book = KpiBook(config, store, powers_of(rules))
         self._commissioning = Commissioning(config.sites, config.grid, store, clock)
         forget_changed(store, self._meters, config.grid)
         self.rules = tuple(rules)

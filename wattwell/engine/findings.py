@@ -6,6 +6,7 @@ state: a crash neither loses nor repeats a finding. What operators say of one is
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,11 +25,12 @@ from wattwell.engine.finding_shapes import (
 )
 from wattwell.engine.queries import Document
 from wattwell.engine.spans import parse_time
-from wattwell.errors import UnknownError, UsageError
+from wattwell.errors import StoreError, UnknownError, UsageError
 from wattwell.intervals import HOUR, floor_to, iso
 from wattwell.model import FINDING_STATES, Feedback, Finding, Float64, Maintenance, Meter, Site
-from wattwell.store.protocol import ReadingStore
+from wattwell.store.protocol import DirtySet, ReadingStore
 
+_log = logging.getLogger(__name__)
 VERSION = 1
 """Of the documents."""
 CLOSED_KEPT = 1000
@@ -64,7 +66,10 @@ class Advance:
 
 
 class Detector(Protocol):
-    """Finds what wastes energy or water at a site. It reads interval values by itself, and keeps nothing."""
+    """Finds what wastes energy or water at a site. It reads interval values by itself, and stores nothing."""
+
+    def cold(self, site: Site, until: int, since_changed: int | None, known: Known) -> bool:
+        """Whether an advance would take seconds, since it must begin where the data do."""
 
     def advance(self, site: Site, until: int, since_changed: int | None, known: Known) -> Advance | None:
         """Looks at the intervals before ``until``, a grid edge, that it has not seen; None where nothing came of it.
@@ -138,47 +143,102 @@ class FindingsDesk:
         self._lock = threading.Lock()
         self._verdicts = feedback.read(store.audit(feedback.KIND))
         self._records = {site: _load(store, site) for site in config.sites}
+        self._due = {site: int(due) for site in config.sites if (due := store.load_state(_due_name(site)))}
+        self._cold: dict[str, int] = {}
+        self._retry: dict[str, int] = {}
+        self.faults: Mapping[str, str] = {}
+        """By site: why nobody looks for findings there just now."""
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
-    def step(self, changed: Iterable[Changed] = ()) -> None:
-        """Has the detector look at every site whose data have come further, or have changed."""
-        earliest = {site: int(due) for site in self._records if (due := self._store.load_state(_due_name(site)))}
+    def expect(self, dirt: DirtySet) -> None:
+        """Before ``dirt`` is analysed: should nobody come to say what has changed, all of it may have."""
+        late = {each.key[0] for each in dirt.meters if each.low < (self._at(each.key[0]) or each.low)}
+        if late:
+            self._store.save_states({_due_name(site): "0" for site in sorted(late)})
+
+    def _at(self, site: str) -> int | None:
+        return self._records[site].at if site in self._records else None
+
+    def step(self, changed: Iterable[Changed] = (), *, cold: bool = True) -> None:
+        """Has the detector look at every site whose data have come further, or have changed.
+
+        ``cold``: also where that takes seconds for a site; else these wait for :meth:`catch_up`.
+        """
         for each in changed:
-            earliest[each.site] = min(each.start, earliest.get(each.site, each.start))
+            self._due[each.site] = min(each.start, self._due.get(each.site, each.start))
         if self._detector is None:  # whoever detects next must know
-            self._store.save_states({_due_name(each.site): str(earliest[each.site]) for each in changed})
+            self._note(each.site for each in changed)
             return
         last: dict[str, int] = {}
         for (name, _), at in self._store.last_readings().items():
             last[name] = max(at, last.get(name, at))
-        for site in self._config.sites.values():
-            if site.id in last:
-                self._advance(self._detector, site, last[site.id], earliest.get(site.id))
+        for name in self._config.sites:
+            if name in last:
+                self._look(self._detector, name, last[name], cold=cold)
+        self._note(each.site for each in changed)
 
-    def _advance(self, detector: Detector, site: Site, last: int, earliest: int | None) -> None:
-        before, now = self._records[site.id], self._clock()
+    def catch_up(self) -> None:
+        """Looks at one of the sites that wait."""
+        if self._detector is not None and self._cold:
+            site = next(iter(self._cold))
+            self._look(self._detector, site, self._cold[site], cold=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many sites wait for :meth:`catch_up`."""
+        return len(self._cold)
+
+    def _note(self, sites: Iterable[str]) -> None:
+        """Stores from when on the data of sites have changed that were not looked at since."""
+        if due := {_due_name(site): str(self._due[site]) for site in sites if site in self._due}:
+            self._store.save_states(due)
+
+    def _look(self, detector: Detector, name: str, last: int, *, cold: bool) -> None:
+        site, before, now = self._config.sites[name], self._records[name], self._clock()
         until = floor_to(min(last, now - wait_for(site.meters.values(), now)), self._config.grid)
-        if before.at is not None:
-            until = max(until, before.at)
+        until = until if before.at is None else max(until, before.at)
+        earliest = self._due.get(name)
         # What has changed at the edge or after it was not looked at yet.
         since = earliest if earliest is not None and before.at is not None and earliest < before.at else None
-        if until == before.at and since is None:
+        self._cold.pop(name, None)
+        if (until == before.at and since is None) or now < self._retry.get(name, now):
             return
         known = Known(
-            state=self._store.load_state(_state_name(site.id)),
+            state=self._store.load_state(_state_name(name)),
             findings=before.all(),
-            feedback=self._verdicts.in_force(site.id),
-            maintenance=self._maintenance(site.id),
+            feedback=self._verdicts.in_force(name),
+            maintenance=self._maintenance(name),
         )
-        came = detector.advance(site, until, since, known)
-        if came is None:  # after a restart it is asked again from where its state was stored
-            self._records[site.id] = replace(before, at=until)
+        if not cold and detector.cold(site, until, since, known):
+            self._cold[name] = last
             return
-        after = before.after(until, came)
-        kept = {**_documents(site.id, after, before), _state_name(site.id): came.state, _due_name(site.id): ""}
-        self._store.save_states(kept)
-        self._records[site.id] = after
+        try:
+            came = detector.advance(site, until, since, known)
+        except StoreError:
+            raise
+        except Exception as error:
+            told = f"looking for findings at {name} failed ({type(error).__name__}: {error})"
+            if self.faults.get(name) != told:
+                _log.exception("%s; everything else goes on, and it is tried again every hour", told)
+            self.faults = {**self.faults, name: told}
+            self._retry[name] = now + HOUR
+            return
+        self._keep(name, until, before, came)
+
+    def _keep(self, site: str, until: int, before: _Record, came: Advance | None) -> None:
+        if came is None:  # after a restart it is asked again from where its state was stored
+            after = replace(before, at=until)
+        else:
+            after = before.after(until, came)
+            kept = {**_documents(site, after, before), _state_name(site): came.state, _due_name(site): ""}
+            self._store.save_states(kept)
+        self._records[site] = after
+        self._due.pop(site, None)
+        self._retry.pop(site, None)
+        if site in self.faults:
+            _log.info("findings at %s are looked for again", site)
+            self.faults = {name: told for name, told in self.faults.items() if name != site}
 
     # -- answers ----------------------------------------------------------------------------------------------
 
@@ -233,11 +293,13 @@ class FindingsDesk:
 
     def excess(self, site: str, at: int) -> dict[str, Excess]:
         """By family that was ever found at a site: the findings that were open at an instant, as known today."""
-        opened: dict[str, list[Finding]] = {}
-        for each in self._shown(site):
-            mine = opened.setdefault(each.family, [])
-            if each.status in ("open", "closed") and each.detected_at <= at and (each.end is None or at < each.end):
-                mine.append(each)
+        record, now, verdicts = self._records[site], self._clock(), self._verdicts
+        opened: dict[str, list[Finding]] = {each.family: [] for each in record.all()}
+        for each in record.all():
+            if each.detected_at <= at and (each.end is None or at < each.end):
+                shown = verdicts.applied(each, now)
+                if shown.status in ("open", "closed"):
+                    opened[each.family].append(shown)
         return {family: _excess(sorted(found, key=_rank), at) for family, found in opened.items()}
 
     def counts(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,10 +16,10 @@ from wattwell.config.settings import Config
 from wattwell.engine.book import KpiBook
 from wattwell.engine.exported import silence
 from wattwell.engine.findings import Excess, Expectations, wait_for
-from wattwell.engine.power import POWERS, power_columns
+from wattwell.engine.power import POWERS
 from wattwell.engine.spans import ROLLING
-from wattwell.intervals import DAY, HOUR, SECOND, Interval, ceil_to, day_start, floor_to, local_date
-from wattwell.model import ANY_METER, OF_FINDINGS, KpiValue, Meter
+from wattwell.intervals import DAY, SECOND, Interval, ceil_to, day_start, floor_to, local_date
+from wattwell.model import ANY_METER, OF_FINDINGS, AlertRule, KpiValue, Meter
 
 Excesses = Callable[[str, int], Mapping[str, Excess]]
 """Site and edge -> the open findings by family."""
@@ -155,14 +155,14 @@ class Signals:
         context = Context(label=kpi.upper(), category=chosen.pue_category)
         if expected is None:
             return Sample(end, None, context=context)
-        columns = power_columns(self._book.quantities(site, start, end), self._grid)
-        overhead = (columns["total"] - columns["it"]) * (self._grid / HOUR) - expected
-        known = np.isfinite(overhead)
-        usable, it = float(known.mean()), float(columns["it"][known].sum()) * (self._grid / HOUR)
+        overhead, load = self._book.beside(site, start, end)
+        gap = overhead - expected
+        known = np.isfinite(gap)
+        usable, it = float(known.mean()), float(load[known].sum())
         context = replace(context, coverage=usable)
         if usable < self._config.provisional or it <= 0:
             return Sample(end, None, context=context)
-        return Sample(end, float(overhead[known].sum()) / it, usable < self._config.full, context)
+        return Sample(end, float(gap[known].sum()) / it, usable < self._config.full, context)
 
     def _power(self, site: str, subsystem: str, start: int, end: int) -> Sample:
         mean, usable = self._book.power(site, subsystem, Interval(start, end))
@@ -249,6 +249,12 @@ class Signals:
         """The grid edge at a month's local start."""
         first = date(number // 12, number % 12 + 1, 1)
         return floor_to(day_start(first, zone), self._grid)
+
+
+def powers_of(rules: Sequence[AlertRule]) -> frozenset[str]:
+    """The subsystems whose power rules look at."""
+    found = {rule.of for rule in rules if rule.signal == "power"}
+    return frozenset(found.union(("total", "it") if any(rule.signal == "expected" for rule in rules) else ()))
 
 
 def _unknown(signal: str, sample: Sample, *, early: bool) -> bool:

@@ -83,8 +83,13 @@ def evidence(value: float | str | None) -> str:
 
 
 def label(name: str) -> str:
-    """The name of a piece of evidence for people."""
-    return name.replace("_", " ")
+    """The name of a piece of evidence for people; a ratio has no unit."""
+    return name.replace("_", " ").removesuffix(" [1]")
+
+
+def seen(found: Document) -> str:
+    """Which detector it comes from, and by which meters."""
+    return f"Told by the detector {found['detector']} on {', '.join(found['meters']) or 'no meter'}"
 
 
 def spells(found: Document, zone: str) -> str:

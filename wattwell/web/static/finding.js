@@ -7,7 +7,8 @@ const digits = (value) => (Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 
 
 finding.course.forEach((course, place) => {
   const step = course.step_seconds * 1000;
-  const format = (value) => `${number(value, digits(value))} ${course.unit}`;
+  const unit = course.unit === "1" ? "" : ` ${course.unit}`;
+  const format = (value) => number(value, digits(value)) + unit;
   const chart = new CourseChart(document.getElementById(`course-${place}`), {
     name: `${course.label}, actual and expected`, kind: "line", zone, format, axis: number,
     series: [{ key: "actual", label: "Actual" }, { key: "expected", label: "Expected" }],
