@@ -19,7 +19,7 @@ WORDS: Mapping[str, Words] = {
     "ups_loss": Words(
         "UPS losses at {where} are higher than at the same load before",
         "Read the UPS's mode and alarms: eco mode left, a module on battery or in bypass, a failing fan or capacitor. "
-        "Compare input and output per module, and take modules out of service where the load is far below their rating.",
+        "Compare input and output by module, and take modules out of service where the load is far below their rating.",
     ),
     "fan_power": Words(
         "Fans of {where} draw more than at the same load and weather before",
@@ -42,12 +42,12 @@ WORDS: Mapping[str, Words] = {
         "of the chiller's power, and lengthens the hours of free cooling.",
     ),
     "chiller_efficiency": Words(
-        "The chiller {where} needs more power for the same cooling than before",
+        "Cooling by {where} takes more power than the same cooling did before",
         "Read the condenser's approach and the refrigerant charge: fouled tubes, air in the condenser or lost "
         "refrigerant show there. Clean the tubes, check the condenser water flow.",
     ),
     "overcooling": Words(
-        "{where} is kept colder than it used to be, and colder than it must be",
+        "Air at {where} is colder than it used to be, and colder than it must be",
         "Put the set point back. ASHRAE TC9.9 recommends 18 to 27 degC at the servers' inlets; raise it step by step "
         "while the hottest inlet stays below.",
     ),
@@ -57,14 +57,14 @@ WORDS: Mapping[str, Words] = {
         "blow-down valves and overflow; compare the cycles of concentration with their set point.",
     ),
     "pump_power": Words(
-        "The pump {where} draws more than at the same load and weather before",
+        "Pumping by {where} takes more power than at the same load and weather before",
         "Look for a drive in manual or at full speed, a by-pass that is open, or a pressure set point that was raised; "
         "let the pump follow the load again.",
     ),
     "unexpected_load": Words(
         "Something at {where} draws power that was not there before",
-        "Walk along what hangs on this panel: heaters, lights, tools and test equipment left on. What is there for good "
-        "belongs on a meter of its own.",
+        "Walk along what hangs on this panel: heaters, lights, tools and test equipment left on. What is there for "
+        "good belongs on a meter of its own.",
     ),
     "pue_drift": Words(
         "The site draws more beside its IT load than weather and load explain",
@@ -81,11 +81,11 @@ WORDS: Mapping[str, Words] = {
     ),
     "metering": Words(
         "The telemetry of {where} cannot be believed",
-        "Look at the meter, its wiring and its gateway. If it was exchanged or reset, enter it with `wattwell correct`, "
-        "so that no energy is lost or invented.",
+        "Look at the meter, its wiring and its gateway. If it was exchanged or reset, enter it with `wattwell correct`, so "
+        "that no energy is lost or invented.",
     ),
     "other": Words(
-        "{where} draws more than at the same load and weather before",
+        "Plant at {where} draws more than at the same load and weather before",
         "Look for equipment in manual or at full output, and for a set point that was changed.",
     ),
 }

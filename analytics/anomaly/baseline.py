@@ -16,6 +16,7 @@ from analytics.anomaly.settings import Settings
 from analytics.anomaly.streams import Stream, it_terms, values, weather_meters
 from wattwell.intervals import HOUR
 from wattwell.model import Float64
+from wattwell.roles import TEMPERATURE_ROLES
 
 LOAD_SCALE = 0.06
 """Share of the usual load that makes two hours unlike."""
@@ -26,6 +27,8 @@ _CIRCLE = 4.0
 _WEEKEND = 50.0
 _SEASON = 40.0
 """Days that make two hours of a profile unlike."""
+_MILD = 3.0
+"""K that make two hours of a profile unlike."""
 _FLOOR = {"kW": 0.01, "L/h": 0.02}
 """Share of the mean of a stream by which no forecast is better."""
 _MONTH, _WEEK = 30 * 24, 7 * 24
@@ -86,7 +89,8 @@ def space(stream: Stream, frame: Frame) -> Float64 | None:
         hour, day = frame.local_hours % 24, frame.local_hours // 24
         angle = 2 * np.pi * hour / 24
         weekend = ((day + 3) % 7 >= 5) * _WEEKEND
-        return np.column_stack([_CIRCLE * np.cos(angle), _CIRCLE * np.sin(angle), weekend, day / _SEASON])
+        clock = [_CIRCLE * np.cos(angle), _CIRCLE * np.sin(angle), weekend, day / _SEASON]
+        return np.column_stack([*clock, *(frame.sum(driver) for driver in stream.drivers)])
     if stream.space in ("plant", "load"):
         return np.column_stack([frame.sum(driver) for driver in stream.drivers])
     weather = weather_meters(frame.site)
@@ -97,14 +101,19 @@ def space(stream: Stream, frame: Frame) -> Float64 | None:
     )
 
 
-def _scales(stream: Stream, drivers: Float64) -> Float64:
+def _scales(stream: Stream, drivers: Float64, frame: Frame) -> Float64:
     """By how much two hours must differ in each driver to be unlike."""
     if stream.space == "profile":
-        return np.ones(drivers.shape[1])
-    known = drivers[:, 0][~np.isnan(drivers[:, 0])]
-    usual = float(np.quantile(np.abs(known), 0.9)) if len(known) else 1.0
+        sensed = [frame.site.meters[driver[0][1]].role in TEMPERATURE_ROLES for driver in stream.drivers]
+        beside = [_MILD if warm else _load_scale(drivers[:, 4 + i]) for i, warm in enumerate(sensed)]
+        return np.array([1.0, 1.0, 1.0, 1.0, *beside])
     rest = (DRY_BULB_SCALE, WET_BULB_SCALE) if stream.space == "weather" else (DRY_BULB_SCALE,) * 2
-    return np.array([max(LOAD_SCALE * usual, 1e-6), *rest][: drivers.shape[1]])
+    return np.array([_load_scale(drivers[:, 0]), *rest][: drivers.shape[1]])
+
+
+def _load_scale(load: Float64) -> float:
+    known = load[~np.isnan(load)]
+    return max(LOAD_SCALE * float(np.quantile(np.abs(known), 0.9)) if len(known) else 0.0, 1e-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +140,7 @@ def learn(streams: Sequence[Stream], past: History, settings: Settings, before: 
         drivers = space(streams[members[0]], past.frame)
         if drivers is None:
             continue
-        scale = _scales(streams[members[0]], drivers)
+        scale = _scales(streams[members[0]], drivers, past.frame)
         kept = analogs.gather(
             drivers / scale,
             past.actual[:, members],

@@ -39,7 +39,7 @@ CAUSES = (
     Cause(
         family="sensor_bias", shown_by=(("outdoor_sensor", 0), ("hall_sensor", 0), ("supply_sensor", -1)), moves=_AIR
     ),
-    Cause(family="overcooling", shown_by=(("hall", -1),), moves=(*_AIR, "ups_loss")),
+    Cause(family="overcooling", shown_by=(("hall", -1),), moves=_AIR),
     Cause(family="economizer", shown_by=(("outdoor_air", 0),), moves=_AIR, costs=True, patient=True),
     Cause(
         family="chilled_water_setpoint",
@@ -83,8 +83,10 @@ CAUSES = (
         patient=True,
     ),
     Cause(family="pue_drift", shown_by=(("overhead", 1),), moves=(), patient=True),
+    Cause(family="metering", shown_by=(), moves=()),
 )
-"""Most upstream first."""
+"""Most upstream first; the last is told by no stream alone, but by two that contradict each other."""
+METERING = len(CAUSES) - 1
 
 
 def shown(cause: Cause, kind: str, sign: int) -> bool:

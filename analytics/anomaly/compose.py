@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analytics.anomaly.advice import WORDS
-from analytics.anomaly.causes import CAUSES
+from analytics.anomaly.causes import CAUSES, METERING
 from analytics.anomaly.detector import Case, Walk, equipment_of, healthy, moved, off_by
 from analytics.anomaly.inspection import Inspection, Log, bearing_out
 from analytics.anomaly.savings import YEAR, Period, repaired
@@ -78,6 +78,8 @@ def identifier(site: Site, name: str, at: int) -> str:
 
 def _amount(walk: Walk, case: Case, stop: int, members: Sequence[int], start: int | None = None) -> Estimate | None:
     """The excess of some streams together, with its bounds; None where none of them can be judged."""
+    if case.cause == METERING:  # nothing is wasted where a meter is wrong
+        return None
     first = case.start if start is None else max(start, case.start)
     totals = [(i, off_by(walk, case, i, slice(first, stop))) for i in members]
     known = [(i, total) for i, total in totals if total is not None]
@@ -85,7 +87,8 @@ def _amount(walk: Walk, case: Case, stop: int, members: Sequence[int], start: in
         return None
     value = sum(total for _, total in known)
     if CAUSES[case.cause].heats and all(walk.streams[i].energy for i, _ in known):
-        told = {episode.stream for episode in case.telling}
+        kinds = {kind for kind, _ in CAUSES[case.cause].shown_by}
+        told = {i for i in case.own() if walk.streams[i].kind in kinds}
         source = sum(total for i, total in known if i in told)
         most = walk.settings.heat_costs * abs(source)
         value = source + min(max(value - source, -most), most)
@@ -140,7 +143,8 @@ def _departure(walk: Walk, i: int, start: int, stop: int) -> str:
 def _evidence(walk: Walk, case: Case, until: int) -> dict[str, float | str | None]:
     """Named numbers: by stream the mean, what was expected, and by how many standard errors it is off."""
     found: dict[str, float | str | None] = {}
-    for episode in {e.stream: e for e in reversed(case.episodes)}.values():
+    ordered = [*case.telling, *(e for e in case.episodes if e not in case.telling)]
+    for episode in list({e.stream: e for e in reversed(ordered)}.values())[::-1]:
         stream, stop = walk.streams[episode.stream], until if episode.end is None else episode.end
         rows = slice(episode.onset, stop)
         actual, expected = walk.actual[rows, episode.stream], walk.expected[rows, episode.stream]

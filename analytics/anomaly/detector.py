@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analytics.anomaly.baseline import Baseline, History, columns, judge, learn
-from analytics.anomaly.causes import CAUSES, Cause, explains, shown
+from analytics.anomaly.causes import CAUSES, METERING, Cause, explains, shown
 from analytics.anomaly.change import change_point
 from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
@@ -115,6 +115,8 @@ class Walk:
     unplaced: list[Episode] = field(default_factory=list)
     """Of which nobody has said yet what they are a symptom of."""
     cases: list[Case] = field(default_factory=list)
+    lulls: list[Episode] = field(default_factory=list)
+    """What goes by the clock and draws less than it does: a holiday is not learnt from, a new way of working is."""
     baseline: Baseline | None = None
     feedback: tuple[Feedback, ...] = ()
     """What operators call no news: neither found again nor kept from being learnt."""
@@ -123,6 +125,8 @@ class Walk:
     tried: int = 0
     """Hour at which history was last tried out on itself."""
     marks: list[Mark] = field(default_factory=list)
+    overwritten: list[Overwritten] = field(default_factory=list)
+    """Since the first mark."""
 
     def instant(self, hour: int) -> int:
         """When an hour of the walk starts, microseconds UTC."""
@@ -164,8 +168,8 @@ def begin(
 
 
 def _submetered(site: Site) -> bool:
-    """Whether the energy beside the IT load is metered by parts, so that its sum tells nothing more."""
-    return any(stream.kind == "unmetered" for stream in streams(site))
+    """Whether the plant is metered by parts: then the sum of all that is not IT tells nothing more."""
+    return any(stream.kind in ("chiller", "fan", "pump", "tower", "unmetered") for stream in streams(site))
 
 
 def _masked(
@@ -185,15 +189,17 @@ def _masked(
 def run(walk: Walk) -> Walk:
     """Through every hour that it has not been through."""
     edges = learnings(walk.frame, walk.settings)
-    if edges:
-        walk.hour = max(walk.hour, edges[0])
+    if not edges:
+        return walk
+    walk.hour = max(walk.hour, edges[0])
     for low, high in zip(edges, [*edges[1:], len(walk.frame)], strict=True):
         if high <= walk.hour:
             continue
         if walk.hour == low:
             anew = walk.baseline is None or low >= min(walk.tried + walk.settings.try_every, int(walk.tried * 1.3))
             _keep(walk, lasting=True)
-            walk.tried = low if anew else walk.tried
+            if anew:
+                _try_out(walk, low)
             _learn(walk, low, anew)
         _judge(walk, walk.hour, high)
         while walk.hour < high:
@@ -212,12 +218,32 @@ class Mark:
     lasting: bool
     tried: int
     baseline: Baseline | None
-    moving: tuple[Sums, list[Episode | None], list[Episode], list[Case]]
+    moving: tuple[Sums, list[Episode | None], list[Episode], list[Case], list[Episode]]
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """The errors that a try-out put others in place of."""
+
+    hour: int
+    """At which history was tried out."""
+    first: int
+    error: Float64
+    """(hours from ``first``, streams)"""
+    standard: Float64
+
+
+def _try_out(walk: Walk, hour: int) -> None:
+    """Notes what the coming try-out overwrites, for as long as the walk may be taken back to before it."""
+    walk.tried = hour
+    first = max(0, hour - walk.settings.memory)
+    before = Overwritten(hour, first, walk.error[first:hour].copy(), walk.standard[first:hour].copy())
+    walk.overwritten = [each for each in walk.overwritten if each.hour >= walk.marks[0].hour] + [before]
 
 
 def _keep(walk: Walk, lasting: bool) -> None:
     """Marks the place: the last days, and every learning within the span in which data may come late."""
-    moving = copy.deepcopy((walk.sums, walk.active, walk.unplaced, walk.cases))
+    moving = copy.deepcopy((walk.sums, walk.active, walk.unplaced, walk.cases, walk.lulls))
     kept = [mark for mark in walk.marks if mark.lasting][-walk.settings.marks :]
     daily = [mark for mark in walk.marks if not mark.lasting][-walk.settings.marks :]
     mark = Mark(walk.hour, lasting, walk.tried, walk.baseline, moving)
@@ -231,8 +257,11 @@ def rewind(walk: Walk, hour: int) -> bool:
         return False
     mark = marks[-1]
     walk.hour, walk.tried, walk.baseline = mark.hour, mark.tried, mark.baseline
-    walk.sums, walk.active, walk.unplaced, walk.cases = copy.deepcopy(mark.moving)
+    walk.sums, walk.active, walk.unplaced, walk.cases, walk.lulls = copy.deepcopy(mark.moving)
     walk.marks = marks[:-1] if mark.lasting else marks
+    for each in reversed([each for each in walk.overwritten if each.hour >= mark.hour]):
+        walk.error[each.first : each.hour], walk.standard[each.first : each.hour] = each.error, each.standard
+    walk.overwritten = [each for each in walk.overwritten if each.hour < mark.hour]
     return True
 
 
@@ -244,7 +273,7 @@ def extended(
     done = walk.hour
     for name in ("expected", "sigma", "z", "error", "standard"):
         getattr(longer, name)[:done] = getattr(walk, name)[:done]
-    for name in ("sums", "active", "unplaced", "cases", "baseline", "hour", "tried", "marks"):
+    for name in ("sums", "active", "unplaced", "cases", "lulls", "baseline", "hour", "tried", "marks", "overwritten"):
         setattr(longer, name, getattr(walk, name))
     return longer
 
@@ -282,6 +311,10 @@ def healthy(walk: Walk, upto: int) -> Bool:
         for i, stream in enumerate(walk.streams):
             if i in own or explains(cause, stream.kind):
                 fit[case.start : stop, i] = False
+    for episode in walk.lulls:
+        stop = upto if episode.end is None or (episode.closed or 0) >= upto else episode.end
+        if episode.detected < upto and stop - episode.onset < walk.settings.lull:
+            fit[episode.onset : stop, episode.stream] = False
     return fit
 
 
@@ -330,6 +363,9 @@ def step(walk: Walk, hour: int) -> None:
     for episode in walk.unplaced:
         _place(walk, episode, hour)
     walk.unplaced = [episode for episode in walk.unplaced if not episode.placed]
+    for case in walk.cases:
+        if case.end is None:
+            _heed(walk, case, hour)
 
 
 def _departed(walk: Walk, hour: int) -> list[int]:
@@ -372,7 +408,9 @@ def _close(walk: Walk, episode: Episode, hour: int) -> None:
     if len(late) < settings.close_window or hour - episode.detected < settings.close_window // 2:
         return
     level = float(z[before].mean()) if len(before) else settings.clip
-    if z[late].mean() < max(settings.close_least, settings.close_share * level):
+    off = walk.error[episode.onset : hour + 1, episode.stream] * episode.sign
+    gone = len(before) > 0 and off[late].mean() < settings.close_share * off[before].mean()
+    if gone or z[late].mean() < max(settings.close_least, settings.close_share * level):
         span = known[-3 * settings.close_window :]
         point = change_point(z[span], 1, len(span), kind="step")
         last = int(span[max(point.at - 1, 0)]) if point is not None else len(z) - settings.close_window
@@ -392,36 +430,52 @@ def _place(walk: Walk, episode: Episode, hour: int) -> None:
     """Says what an episode is a symptom of; one that nobody can place is let go when it ends."""
     episode.placed = episode.closed is not None
     stream = walk.streams[episode.stream]
-    for case in walk.cases:
+    near = sorted(walk.cases, key=lambda case: abs(case.start - episode.onset))
+    for case in near:
         if _belongs(walk, case, episode):
-            _join(walk, case, episode)
+            _join(walk, case, episode, hour)
             return
         if _explains(walk, case, episode):
             case.telling = []
             case.cause = next(n for n, cause in enumerate(CAUSES) if shown(cause, stream.kind, episode.sign))
-            _join(walk, case, episode)
+            _join(walk, case, episode, hour)
             return
+    if stream.waste not in (0, episode.sign) and stream.space == "profile" and episode not in walk.lulls:
+        walk.lulls.append(episode)
     if stream.waste not in (0, episode.sign) or not _material(walk, episode, hour):
         return
-    number = _cause(walk, episode, hour)
+    number = METERING if _contradicted(walk, episode, hour) else _cause(walk, episode, hour)
     if number is None:
         return
     told = shown(CAUSES[number], stream.kind, episode.sign)
+    if CAUSES[number].patient and episode.placed:
+        return
     if CAUSES[number].costs and not _costs(walk, CAUSES[number], episode, hour):
         return
-    if told and CAUSES[number].patient and hour - episode.detected < walk.settings.patience and not episode.placed:
+    if told and CAUSES[number].patient and hour - episode.detected < walk.settings.patience:
         return
     case = Case(cause=number, detected=hour, first=episode.stream, ratio=_ratios(walk, episode.onset))
-    _join(walk, case, episode)
+    _join(walk, case, episode, hour)
     if not _quiet(walk, case, hour):
         walk.cases.append(case)
 
 
-def _join(walk: Walk, case: Case, episode: Episode) -> None:
+def _join(walk: Walk, case: Case, episode: Episode, hour: int) -> None:
+    """Another stream that tells the same cause says how long it lasts only where it is off by something."""
     episode.placed = True
-    case.episodes.append(episode)
-    if shown(CAUSES[case.cause], walk.streams[episode.stream].kind, episode.sign):
+    tells = shown(CAUSES[case.cause], walk.streams[episode.stream].kind, episode.sign)
+    if tells and (not case.telling or _material(walk, episode, hour)):
         case.telling.append(episode)
+    case.episodes.append(episode)
+
+
+def _heed(walk: Walk, case: Case, hour: int) -> None:
+    """A stream that tells the cause and was off by too little to matter may have come to matter."""
+    for episode in case.episodes:
+        stream = walk.streams[episode.stream]
+        if episode.end is None and episode not in case.telling and shown(CAUSES[case.cause], stream.kind, episode.sign):
+            if _material(walk, episode, hour):
+                case.telling.append(episode)
 
 
 def _belongs(walk: Walk, case: Case, episode: Episode) -> bool:
@@ -429,7 +483,33 @@ def _belongs(walk: Walk, case: Case, episode: Episode) -> bool:
     kind, cause, end = walk.streams[episode.stream].kind, CAUSES[case.cause], case.end
     if shown(cause, kind, episode.sign):
         return end is None or episode.onset - end <= walk.settings.reopen
-    return kind in cause.moves and (end is None or episode.onset < end)
+    follows = kind in cause.moves and not (cause.heats and kind == "outdoor_air" and episode.sign < 0)
+    return follows and (end is None or episode.onset < end)
+
+
+def _contradicted(walk: Walk, episode: Episode, hour: int) -> bool:
+    """Whether a meter and the balance of the meters around it are off by the same amount, one up and one down.
+
+    Real power shows at the supply too; what only one meter shows is the meter's.
+    """
+    stream = walk.streams[episode.stream]
+    if not (stream.energy or stream.water) or stream.kind == "chiller_curve":
+        return False
+    rows = slice(episode.onset, hour + 1)
+    mine = {meter: factor for factor, meter in stream.terms}
+    for i, other in enumerate(walk.streams):
+        between = {meter: factor for factor, meter in other.terms}
+        shared = mine.keys() & between.keys()
+        balance = {"unmetered", "water_balance"} & {stream.kind, other.kind}
+        if i == episode.stream or not shared or not balance or stream.kind == other.kind:
+            continue
+        known = ~np.isnan(walk.z[rows, i]) & ~np.isnan(walk.error[rows, episode.stream])
+        if known.sum() < 2 or abs(float(walk.z[rows, i][known].mean())) < walk.settings.corroborates:
+            continue
+        one, two = float(walk.error[rows, episode.stream][known].mean()), float(walk.error[rows, i][known].mean())
+        if abs(one + two) < walk.settings.same_amount * abs(one):
+            return True
+    return False
 
 
 def _explains(walk: Walk, case: Case, episode: Episode) -> bool:

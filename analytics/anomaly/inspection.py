@@ -63,6 +63,12 @@ class Log:
     references: dict[int, Reference] = field(default_factory=dict)
     """By the day since the epoch at which it was learnt."""
 
+    def forget(self, hour: int, walk: Walk) -> None:
+        """Drops what rests on the values of an hour or later ones."""
+        self.faults = {first: said for first, said in self.faults.items() if first + 24 <= hour}
+        at = walk.instant(hour)
+        self.references = {day: learnt for day, learnt in self.references.items() if day * DAY <= at}
+
 
 def inspect(walk: Walk, log: Log) -> list[Inspection]:
     """Asks the rules of every day that they were not asked of, and says which verdicts stand."""

@@ -74,12 +74,16 @@ class Settings:
     """Hours without a judged one after which nothing can be said to go on."""
     together: int = 2 * 24
     """Hours between two departures that may have one cause."""
+    same_amount: float = 0.3
+    """Share by which two departures may differ to be one amount seen from two sides."""
     reopen: int = 5 * 24
     """Hours within which the same cause is the same finding."""
     settle: int = 24
     """Hours after a finding's end that are not learnt from."""
     calibrate: int = 28 * 24
     """Hours before a finding by which its expectation is set to the plant as it was."""
+    lull: int = 28 * 24
+    """Hours from which less than usual is the new usual, and no holiday."""
     draw: int = 4 * 24
     """Hours of usual draw by which that is held to what was expected."""
     ratio_most: float = 0.1

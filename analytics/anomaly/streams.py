@@ -48,7 +48,7 @@ LOW_IS_WASTE = frozenset({"hall", "supply", "chw_supply"})
 MOST_OF_A_ROLE = 8
 """Meters of one role that are watched one by one; more are watched as their sum."""
 RUNNING = 0.05
-"""Share of the usual maximum above which a plant counts as running."""
+"""Share of the highest hour so far above which a plant counts as running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Stream:
     gate: Terms = ()
     """What must be running for the value to mean something; empty: nothing."""
     drivers: tuple[Terms, ...] = ()
-    """Of the spaces load and plant: what it is compared at."""
+    """What it is compared at, in the spaces load and plant; what it goes by beside the clock, in a profile."""
 
     @property
     def meters(self) -> tuple[str, ...]:
@@ -100,12 +100,9 @@ def values(stream: Stream, frame: Frame) -> Float64:
 
 
 def running(gate: Terms, frame: Frame) -> Bool:
-    """Where a plant runs: above a small share of what is usual at its most."""
-    column = frame.sum(gate)
-    known = column[~np.isnan(column)]
-    most = float(np.quantile(known, 0.99)) if len(known) else 0.0
-    with np.errstate(invalid="ignore"):
-        here: Bool = column > max(RUNNING * most, 1e-9)
+    """Where a plant runs: above a small share of the most that it has done so far."""
+    column = np.nan_to_num(frame.sum(gate))
+    here: Bool = column > np.maximum(RUNNING * np.maximum.accumulate(column), 1e-9)
     return here
 
 
@@ -153,7 +150,11 @@ def _shared(meters: Sequence[Meter]) -> str | None:
 
 
 def _metered(site: Site) -> Iterator[Stream]:
-    """Energy and water meters of plant, one by one; by role where there are many."""
+    """Energy and water meters of plant, one by one; by role where there are many.
+
+    Panels with offices and controls go by the clock, and by the outdoor temperature: there is always some heating.
+    """
+    outdoor: tuple[Terms, ...] = tuple(((1.0, meter),) for meter in weather_meters(site)[:1])
     for role, meters in _by_role(site).items():
         kind = KIND_OF_ROLE.get(role)
         if kind is None:
@@ -167,6 +168,7 @@ def _metered(site: Site) -> Iterator[Stream]:
                 unit="L/h" if water else "kW",
                 terms=_one(group),
                 space="profile" if role in ("lighting", "other") else "weather",
+                drivers=outdoor if role == "other" else (),
                 equipment=_shared(group) or (group[0].id if len(group) == 1 else role),
                 waste=1,
                 floor=0.0,
@@ -179,11 +181,13 @@ def _sums(site: Site) -> Iterator[Stream]:
     e_dc, e_it = found.get("e_dc", ()), found.get("e_it", ())
     for balance in balances(site):
         parent = site.meters[balance.parent]
-        if parent.quantity in ENERGY_KINDS and parent.role == "utility_import":
+        if parent.quantity in ENERGY_KINDS and (
+            parent.role == "utility_import" or parent.role is parent.parent is None
+        ):
             terms = ((1.0, parent.id), *((-1.0, meter) for meter in balance.children))
             yield Stream(
                 name=f"unmetered {parent.id}", kind="unmetered", unit="kW", terms=terms, space="profile",
-                equipment=parent.equipment or parent.id, waste=1, floor=0.0,
+                equipment=parent.equipment or parent.id, waste=1, floor=0.0, drivers=(e_it,) if e_it else (),
             )  # fmt: skip
     if e_dc and e_it:
         terms = (*e_dc, *((-factor, meter) for factor, meter in e_it))

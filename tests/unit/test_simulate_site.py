@@ -54,6 +54,18 @@ def dial_amount(plan: MeterPlan, values: np.ndarray) -> float:
     return float(steps.sum()) * scale_to_canonical(plan.quantity, plan.unit)
 
 
+def test_a_run_goes_on_with_another_step_where_it_was() -> None:
+    coarse = Simulator(SPEC, seed=2, start_us=START, step_us=5 * MINUTE)
+    coarse.advance(100)
+    fine = coarse.onwards(MINUTE)
+    assert (fine.now, fine.step_us, fine.seed) == (coarse.now, MINUTE, 2)
+    closing, (row, _) = coarse.closing(), fine.advance(1)
+    amounts_of = [plan.id for plan in meter_plans(SPEC) if plan.accumulation is not Accumulation.INSTANTANEOUS]
+    assert {meter: row.values[meter][0] for meter in amounts_of} == {m: closing.values[m][0] for m in amounts_of}
+    next_row, _ = fine.advance(1)
+    assert 0 < next_row.values["ups-out"][0] - row.values["ups-out"][0] < SPEC.it_power_kw / 60
+
+
 def test_meters_show_the_truth() -> None:
     simulator = Simulator(
         SiteSpec(pv_kw_per_it_kw=3.0), seed=3, start_us=parse_iso("2026-06-01T00:00Z"), step_us=5 * MINUTE

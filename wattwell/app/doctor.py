@@ -115,7 +115,7 @@ def _behind(access: Access) -> Iterator[Document]:
 def _mapping(problems: Sequence[tuple[str, Document]], access: Access) -> Iterator[Document]:
     for site, problem in problems:
         if problem["code"] not in CODES:
-            message = f"{site}: {problem['meter']} {problem['message']}"
+            message = " ".join((f"{site}:", *filter(None, (problem["meter"], problem["message"]))))
             remedy = _REMEDIES.get(problem["code"], "see wattwell rejects")
             yield _finding("mapping", "warning", message, remedy)
     for topic in access.ask("unmapped"):
@@ -149,6 +149,7 @@ _TOLD = "nothing is lost: `wattwell run` tries again until they are taken; see t
 _ALL_SOUND = "no meter looks reversed, frozen, off its clock or in another unit, and the sums are possible"
 _ALL_MAPPED = "every meter in service reports, and every topic seen is bound to one"
 _REMEDIES = {
+    "findings.failed": "everything else goes on; the service's log says where it failed: report it with that",
     "meter.silent": "check its source topic, the device, and until when it is in service",
     "meter.stale": "check the device and its way to the broker; one that reports on change declares a long max_gap",
 }

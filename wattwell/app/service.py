@@ -133,6 +133,8 @@ class Service:
                 if self._guard(self._show):
                     shown = edges
                 rested = time.monotonic() + _REST * (time.monotonic() - began)
+            else:
+                self._guard(self._engine.catch_up)
             if (today := floor_to(self._now(), HOUR)) != pruned:
                 pruned = today
                 self._guard(self._prune)
@@ -149,7 +151,7 @@ class Service:
 
     def _show(self) -> None:
         self._store.take_earliest()
-        self._engine.refresh()
+        self._engine.refresh(cold=False)
         self._figures = self._engine.snapshot()
         self._analysed = True
 
@@ -159,7 +161,7 @@ class Service:
 
     def refresh(self) -> None:
         """Brings all figures up to date, those on /metrics too."""
-        if self._engine.refresh():
+        if self._engine.refresh(cold=False):
             self._figures = self._engine.snapshot()
 
     def spool(self, start: int, end: int) -> Document | None:
@@ -211,6 +213,8 @@ class Service:
             return False, "the first analysis is under way"
         if self._forwarder is not None and self._forwarder.error is not None:
             return True, f"ready; readings wait in the spool, since {self._forwarder.error}"
+        if (fault := next(iter(self._engine.finding_faults().values()), None)) is not None:
+            return True, f"ready; {fault}"
         return True, "ready"
 
     def now(self) -> int:

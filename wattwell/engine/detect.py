@@ -1,4 +1,4 @@
-"""The detector in the house: reads a site's interval values, walks :mod:`analytics.anomaly` along them, keeps the place.
+"""The detector in the house: reads a site's interval values, walks :mod:`analytics.anomaly` along them, and waits.
 
 A walk stays in memory from one advance to the next; after a start it is walked again from the stored interval values,
 with the same result. Where values change, it goes back to the last mark before them.
@@ -46,47 +46,54 @@ class SiteDetector:
         self._store, self._grid = store, grid
         self._settings = settings or Settings()
         self._kept: dict[str, _Kept] = {}
+        self._begins: dict[str, int] = {}
+
+    def cold(self, site: Site, until: int, since_changed: int | None, known: Known) -> bool:
+        """See :class:`~wattwell.engine.findings.Detector`."""
+        first, kept = self._first(site, until, since_changed), self._kept.get(site.id)
+        return first is not None and not (kept and _goes_on(kept, site, first, since_changed, known))
 
     def advance(self, site: Site, until: int, since_changed: int | None, known: Known) -> Advance | None:
         """Walks to the last whole hour before ``until``; None where no hour is new."""
-        first = self._first(site, until)
+        first = self._first(site, until, since_changed)
         end = floor_to(until, HOUR)
         if first is None or end <= first:
             return None
-        kept = self._kept.get(site.id)
-        walk = None if kept is None else self._continued(site, kept, first, end, since_changed, known)
-        if walk is None and kept is not None and since_changed is None and kept.walk.instant(kept.walk.hour) == end:
-            return None
-        if walk is None:
-            frame = self._frame(site, first, end)
+        # Should a walk fail halfway, it is not taken up again.
+        kept = self._kept.pop(site.id, None)
+        if kept is None or not _goes_on(kept, site, first, since_changed, known):
+            frame, log = self._frame(site, first, end), Log()
             walk = begin(site, frame, self._settings, self._events(site), known.maintenance, known.feedback)
+        else:
+            here = kept.walk.instant(kept.walk.hour)
+            low = here if since_changed is None else min(here, floor_to(since_changed, HOUR))
+            if low == here and end <= here:
+                self._kept[site.id] = kept
+                return None
+            walk, log = self._continued(kept.walk, low, end, known), kept.log
+            log.forget((low - first) // HOUR, walk)
         run(walk)
-        log = Log() if kept is None or kept.walk.instant(0) != first or since_changed is not None else kept.log
         told = self._told(walk, log, end, known)
         self._kept[site.id] = _Kept(walk, known.maintenance, log, _overhead(walk))
         return told
 
-    def _first(self, site: Site, until: int) -> int | None:
+    def _first(self, site: Site, until: int, since_changed: int | None) -> int | None:
         """Where a walk begins: a whole hour, the same in every advance of the same year."""
-        extent = self._store.extent(site.id)
-        if extent is None:
-            return None
-        return max(floor_to(extent[0] + HOUR - 1, HOUR), floor_to(until, _BLOCK) - 2 * _BLOCK)
+        begins = self._begins.get(site.id)
+        if begins is None or (since_changed is not None and since_changed < begins):
+            extent = self._store.extent(site.id)
+            if extent is None:
+                return None
+            begins = self._begins[site.id] = extent[0]
+        return max(floor_to(begins + HOUR - 1, HOUR), floor_to(until, _BLOCK) - 2 * _BLOCK)
 
-    def _continued(
-        self, site: Site, kept: _Kept, first: int, end: int, since_changed: int | None, known: Known
-    ) -> Walk | None:
-        """The kept walk over what is new; None where it must be walked from the start, or where nothing is new."""
-        walk = kept.walk
-        here = walk.instant(walk.hour)
-        if walk.instant(0) != first or walk.site is not site or kept.maintenance != known.maintenance:
-            return None
-        low = here if since_changed is None else min(here, floor_to(since_changed, HOUR))
-        if (low == here and end <= here) or (low < here and not rewind(walk, (low - first) // HOUR)):
-            return None
-        frame = _joined(walk.frame, self._frame(site, low, end), (low - first) // HOUR)
+    def _continued(self, walk: Walk, low: int, end: int, known: Known) -> Walk:
+        """The walk over hours that are new, or have other values from ``low`` on."""
+        hours = (low - walk.instant(0)) // HOUR
+        rewind(walk, hours)
+        frame = _joined(walk.frame, self._frame(walk.site, low, end), hours)
         walk.feedback = known.feedback
-        return extended(walk, frame, self._events(site), known.maintenance)
+        return extended(walk, frame, self._events(walk.site), known.maintenance)
 
     def _frame(self, site: Site, start: int, end: int) -> Frame:
         at = starts(start, end, self._grid)
@@ -136,6 +143,15 @@ def _overhead(walk: Walk) -> Float64:
     """The sum of what is expected of everything that draws energy beside the IT load."""
     members = [i for i, stream in enumerate(walk.streams) if stream.energy and stream.kind != "chiller_curve"]
     return walk.expected[:, members].sum(axis=1)  # type: ignore[no-any-return]
+
+
+def _goes_on(kept: _Kept, site: Site, first: int, since_changed: int | None, known: Known) -> bool:
+    """Whether a walk can be taken further, rather than anew."""
+    walk = kept.walk
+    if walk.instant(0) != first or walk.site is not site or kept.maintenance != known.maintenance:
+        return False
+    changed = walk.hour if since_changed is None else (since_changed - first) // HOUR
+    return changed >= walk.hour or any(mark.hour <= changed for mark in walk.marks)
 
 
 def _joined(before: Frame, after: Frame, hours: int) -> Frame:

@@ -88,19 +88,33 @@ class Engine:
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
-    def refresh(self) -> bool:
-        """Analyses what is dirty and steps the alert rules; whether any interval value may have changed."""
+    def refresh(self, *, cold: bool = True) -> bool:
+        """Analyses what is dirty and steps the alert rules; whether any interval value may have changed.
+
+        ``cold``: whether it takes the seconds that findings may take at a site; else :meth:`catch_up` does.
+        """
         with self._analysing:
             dirt = self.store.dirty()
             self._auditor.before(dirt)
+            self._found.expect(dirt)
             changed = analyse(self.store, self._meters, self.config.grid, dirt=dirt)
             self._book.forget(changed)
             if changed:
                 self._commissioning.changed()
             self._auditor.after(changed)
-            self._found.step(changed)
+            self._found.step(changed, cold=cold)
             self.watch.step(self._clock(), changed)
         return bool(changed)
+
+    def catch_up(self) -> None:
+        """Looks for findings at one of the sites where that takes seconds, if any waits."""
+        if self._found.waiting:
+            with self._analysing:
+                self._found.catch_up()
+
+    def finding_faults(self) -> Mapping[str, str]:
+        """By site: why nobody looks for findings there just now."""
+        return self._found.faults
 
     def _maintenance(self, site: str) -> tuple[Maintenance, ...]:
         return self.watch.silences.maintenance(site)
@@ -350,6 +364,8 @@ class Engine:
             if of == site:
                 what = f"{count} rejected as {reason}"
                 found.append(_problem(name or topic, f"rejects.{reason}", "warning", what, None))
+        if (fault := self._found.faults.get(site)) is not None:
+            found.append(_problem(None, "findings.failed", "error", fault, None))
         return found + [document(finding) for finding in self._commissioning.findings(site)]
 
     # -- metrics ----------------------------------------------------------------------------------------------

@@ -143,7 +143,8 @@ class FindingsDesk:
         self._lock = threading.Lock()
         self._verdicts = feedback.read(store.audit(feedback.KIND))
         self._records = {site: _load(store, site) for site in config.sites}
-        self._due = {site: int(due) for site in config.sites if (due := store.load_state(_due_name(site)))}
+        self._noted = {site: due for site in config.sites if (due := store.load_state(_due_name(site)))}
+        self._due = {site: int(due) for site, due in self._noted.items()}
         self._cold: dict[str, int] = {}
         self._retry: dict[str, int] = {}
         self.faults: Mapping[str, str] = {}
@@ -153,30 +154,29 @@ class FindingsDesk:
 
     def expect(self, dirt: DirtySet) -> None:
         """Before ``dirt`` is analysed: should nobody come to say what has changed, all of it may have."""
-        late = {each.key[0] for each in dirt.meters if each.low < (self._at(each.key[0]) or each.low)}
-        if late:
-            self._store.save_states({_due_name(site): "0" for site in sorted(late)})
+        self._note({each.key[0]: 0 for each in dirt.meters if self._seen(each.key[0], each.low)})
 
-    def _at(self, site: str) -> int | None:
-        return self._records[site].at if site in self._records else None
+    def _seen(self, site: str, at: int) -> bool:
+        """Whether an instant was looked at already."""
+        seen = self._records[site].at if site in self._records else None
+        return seen is not None and at < seen
 
-    def step(self, changed: Iterable[Changed] = (), *, cold: bool = True) -> None:
+    def step(self, changed: Sequence[Changed] = (), *, cold: bool = True) -> None:
         """Has the detector look at every site whose data have come further, or have changed.
 
         ``cold``: also where that takes seconds for a site; else these wait for :meth:`catch_up`.
         """
         for each in changed:
             self._due[each.site] = min(each.start, self._due.get(each.site, each.start))
-        if self._detector is None:  # whoever detects next must know
-            self._note(each.site for each in changed)
-            return
-        last: dict[str, int] = {}
-        for (name, _), at in self._store.last_readings().items():
-            last[name] = max(at, last.get(name, at))
-        for name in self._config.sites:
-            if name in last:
-                self._look(self._detector, name, last[name], cold=cold)
-        self._note(each.site for each in changed)
+        if self._detector is not None:
+            last: dict[str, int] = {}
+            for (name, _), at in self._store.last_readings().items():
+                last[name] = max(at, last.get(name, at))
+            for name in self._config.sites:
+                if name in last:
+                    self._look(self._detector, name, last[name], cold=cold)
+        # Whoever looks next must know, be it after a restart.
+        self._note({site: due for site, due in self._due.items() if self._seen(site, due)})
 
     def catch_up(self) -> None:
         """Looks at one of the sites that wait."""
@@ -189,10 +189,12 @@ class FindingsDesk:
         """How many sites wait for :meth:`catch_up`."""
         return len(self._cold)
 
-    def _note(self, sites: Iterable[str]) -> None:
-        """Stores from when on the data of sites have changed that were not looked at since."""
-        if due := {_due_name(site): str(self._due[site]) for site in sites if site in self._due}:
-            self._store.save_states(due)
+    def _note(self, due: Mapping[str, int]) -> None:
+        """Stores from when on the data of sites have changed that were looked at before."""
+        new = {site: str(at) for site, at in due.items() if self._noted.get(site) != str(at)}
+        if new:
+            self._store.save_states({_due_name(site): at for site, at in new.items()})
+            self._noted |= new
 
     def _look(self, detector: Detector, name: str, last: int, *, cold: bool) -> None:
         site, before, now = self._config.sites[name], self._records[name], self._clock()
@@ -217,22 +219,22 @@ class FindingsDesk:
             came = detector.advance(site, until, since, known)
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this site alone; it is told below
             told = f"looking for findings at {name} failed ({type(error).__name__}: {error})"
-            if self.faults.get(name) != told:
-                _log.exception("%s; everything else goes on, and it is tried again every hour", told)
+            _log.exception("%s; everything else goes on, and it is tried again in an hour", told)
             self.faults = {**self.faults, name: told}
             self._retry[name] = now + HOUR
             return
         self._keep(name, until, before, came)
 
     def _keep(self, site: str, until: int, before: _Record, came: Advance | None) -> None:
-        if came is None:  # after a restart it is asked again from where its state was stored
-            after = replace(before, at=until)
-        else:
-            after = before.after(until, came)
-            kept = {**_documents(site, after, before), _state_name(site): came.state, _due_name(site): ""}
+        # One of which nothing came is asked again after a restart, from where its state was stored.
+        after = replace(before, at=until) if came is None else before.after(until, came)
+        kept = {} if came is None else {**_documents(site, after, before), _state_name(site): came.state}
+        kept |= {_due_name(site): ""} if site in self._noted else {}
+        if kept:
             self._store.save_states(kept)
+        self._noted.pop(site, None)
         self._records[site] = after
         self._due.pop(site, None)
         self._retry.pop(site, None)
