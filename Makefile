@@ -20,7 +20,7 @@ lint: $(DEV) ## style, types and import contracts
 servers:
 	@scripts/servers
 
-demo: $(RUNTIME) ## a simulated site, live, with a fault and an alert; Ctrl-C ends it; ARGS="--port 9000"
+demo: $(RUNTIME) ## a simulated site, live, with faults, an alert and findings; Ctrl-C ends it; ARGS="--port 9000"
 	@exec $(BIN)/wattwell demo $(ARGS)
 
 figures: $(RUNTIME) ## the published figures, computed from the data sets in DATA=folder

@@ -178,12 +178,13 @@ def years(folder: Path, scratch: Path) -> Iterator[Year]:
 
 def _ask(*arguments: object) -> str:
     """What a command prints."""
-    out = io.StringIO()
+    printed = io.BytesIO()
+    out = io.TextIOWrapper(printed, encoding="utf-8", write_through=True)
     with redirect_stdout(out):
         code = wattwell([str(each) for each in arguments])
     if code:
         raise SystemExit(f"wattwell {' '.join(map(str, arguments))} ended with {code}")
-    return out.getvalue()
+    return printed.getvalue().decode()
 
 
 # -- the baseline ------------------------------------------------------------------------------------------------------

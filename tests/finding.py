@@ -92,7 +92,7 @@ class Scripted:
     asked: list[tuple[float, float | None, str | None]] = field(default_factory=list)
     """Hours of until and since_changed, and the state, of each call."""
 
-    def cold(self, site: Site, until: int, since_changed: int | None, known: Known) -> bool:
+    def cold(self, site: Site, until: int, since_changed: int | None, known: Known) -> bool:  # noqa: ARG002
         """See :class:`~wattwell.engine.findings.Detector`."""
         return False
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analytics.anomaly.detector import Walk
 from analytics.anomaly.settings import Settings
 from tests.sites import Cells, a_site, meter
 from wattwell.engine.detect import SiteDetector
 from wattwell.engine.findings import Advance, Known
-from wattwell.intervals import DAY, HOUR
-from wattwell.model import Finding, Maintenance, MeterEvent, SiteIntervals
+from wattwell.intervals import HOUR
+from wattwell.model import Finding, Maintenance, MeterEvent
 from wattwell.units import QuantityKind
 
 START = 1_640_995_200_000_000
@@ -21,7 +22,8 @@ QUICK = Settings(
     drift_from=14 * 24, calibrate=14 * 24, marks=3,
 )  # fmt: skip
 SITE = a_site(
-    {"grid": "utility_import", "it": "it_ups", "chiller": "chiller", "fan": "fan"},
+    {"grid": "utility_import", "it": "it_ups", "chiller": "chiller", "fan": "fan", "heat": "heat_removed"},
+    meter("chw", "chw_supply", quantity=QuantityKind.TEMPERATURE, unit="degC"),
     meter("oat", "outdoor_dry_bulb", quantity=QuantityKind.TEMPERATURE, unit="degC"),
     meter("wet", "outdoor_wet_bulb", quantity=QuantityKind.TEMPERATURE, unit="degC"),
 )
@@ -31,12 +33,25 @@ def plant(days: int, fails: int, mended: int, seed: int = 7) -> dict[str, np.nda
     """kWh and degrees by the hour; from day ``fails`` to ``mended`` the chiller draws four tenths more."""
     made = np.random.default_rng(seed)
     hour = np.arange(24 * days)
-    oat = 15 + 6 * np.sin(2 * np.pi * hour / 24) + 4 * np.sin(2 * np.pi * hour / (24 * 9)) + made.normal(0, 0.5, len(hour))
+    season, week = 9 * np.sin(2 * np.pi * hour / 8766), 4 * np.sin(2 * np.pi * hour / (24 * 9))
+    oat = 8 + season + week + 5 * np.sin(2 * np.pi * hour / 24) + made.normal(0, 0.5, len(hour))
     load = 100 + 5 * np.sin(2 * np.pi * hour / (24 * 7)) + made.normal(0, 0.5, len(hour))
     worse = np.where((hour >= 24 * fails) & (hour < 24 * mended), 1.4, 1.0)
-    chiller = (10 + 0.8 * oat) * load / 100 * worse * made.normal(1, 0.02, len(hour))
+    heat = np.maximum(load * (0.2 + 0.05 * (oat - 6)), 0.0)
     fan = 6 * load / 100 * made.normal(1, 0.02, len(hour))
-    return {"it": load, "chiller": chiller, "fan": fan, "grid": load + chiller + fan + 2, "oat": oat, "wet": oat - 4}
+    chiller = heat / 4 * worse * made.normal(1, 0.02, len(hour))
+    chw = np.where(heat > 0, 7.0, oat) + made.normal(0, 0.2, len(hour))
+    total = load + chiller + fan + 2
+    return {
+        "it": load,
+        "chiller": chiller,
+        "fan": fan,
+        "heat": heat,
+        "grid": total,
+        "chw": chw,
+        "oat": oat,
+        "wet": oat - 4,
+    }
 
 
 class Store(Cells):
@@ -87,5 +102,8 @@ class Keeper:
             self.findings |= {each.id: each for each in came.findings}
         return came
 
-
-__all__ = ["DAY", "HOUR", "QUICK", "SITE", "START", "Keeper", "SiteIntervals", "Store", "plant"]
+    def walk(self) -> Walk:
+        """As far as it has come."""
+        found = self.detector.kept(SITE.id)
+        assert found is not None
+        return found

@@ -12,11 +12,13 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from alerts.notify import notifier_id
 from collector.backfill import backfill
 from collector.dialects.base import Message
 from collector.simulate import Simulator, SiteSpec, demo_fault, site_document
 from collector.simulate.files import TELEMETRY, write_folder
 from tests.finding import Scripted, a_finding
+from tests.running import Listener
 from tests.servers import VictoriaMetrics, answers, free_port, program, wait_until
 from tests.support import T0
 from wattwell.app.access import open_engine
@@ -33,6 +35,8 @@ LIVE = 6 * HOUR
 STEP = HOUR
 SCRAPE = 2 * MINUTE
 SITES = ("north", "south")
+URL = "alertmanager://127.0.0.1:9"
+"""Who is told, by name only: nobody is asked there."""
 WINDOWS = ("1h", "24h", "7d", "30d", "365d")
 SILENT = "taps"
 """A meter that falls silent at the southern site."""
@@ -91,7 +95,7 @@ def simulated(folder: Path) -> Scraped:
     now = begin
     opens, closes = ((begin + hours * HOUR - T0) / HOUR for hours in (2, 99))
     detector = Scripted(site=SITES[0], opens=opens, closes=closes, finding=a_finding(start=begin))
-    with open_engine(config, lambda: now, detector=detector) as engine:
+    with open_engine(config, lambda: now, {notifier_id(URL): Listener()}, detector) as engine:
         for simulator in simulators:
             write_folder(folder / simulator.spec.id, simulator, HISTORY // STEP)
             backfill([folder / simulator.spec.id / TELEMETRY], simulator.spec.id, config, engine.store.commit, now)
@@ -113,7 +117,7 @@ def _config(specs: Sequence[SiteSpec], folder: Path) -> Config:
     sites = [site_document(spec, "60m") for spec in specs]
     sites[1]["meters"].append({"id": "spare", "quantity": "energy", "accumulation": "delta", "max_rate": 10})
     rule = {"name": "PueHigh", "kpi": "pue", "window": "1h", "above": 1.3, "clear": 1.27, "for": "1h"}
-    return parse({"grid": "60m", "sites": sites, "alerts": [rule]}, folder)
+    return parse({"grid": "60m", "sites": sites, "alerts": [rule], "notify": [{"url": URL}]}, folder)
 
 
 def _messages(simulator: Simulator, now: int) -> Iterator[Message]:

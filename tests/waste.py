@@ -1,6 +1,6 @@
-"""A small data centre by the hour, from simple physics, into which waste can be put: what tests of the detector are of.
+"""A small data centre by the hour, from simple physics, into which waste can be put: for tests of the detector.
 
-The same seed gives the same weather, load and noise with and without faults, so the difference of two runs is the truth.
+The same seed gives the same weather, load and noise with and without faults: the difference of two runs is the truth.
 """
 
 from __future__ import annotations

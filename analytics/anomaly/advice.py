@@ -81,8 +81,8 @@ WORDS: Mapping[str, Words] = {
     ),
     "metering": Words(
         "The telemetry of {where} cannot be believed",
-        "Look at the meter, its wiring and its gateway. If it was exchanged or reset, enter it with `wattwell correct`, so "
-        "that no energy is lost or invented.",
+        "Look at the meter, its wiring and its gateway. If exchanged or reset, enter it with `wattwell correct`, "
+        "so that no energy is lost or invented.",
     ),
     "other": Words(
         "Plant at {where} draws more than at the same load and weather before",

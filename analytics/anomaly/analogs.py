@@ -29,6 +29,9 @@ FEWEST = 14 * 24
 """Hours of history below which nothing is forecast."""
 MOST = 0.6
 """Share of the streams that must be known in an hour for it to be a like hour: one that is set aside says nothing."""
+_NOWHERE = 1e6
+_THIRD = 2
+"""Place of the neighbour that must be near."""
 _RIDGE = 0.05
 _BLOCK = 1024
 
@@ -63,7 +66,8 @@ class Forecast:
     sigma: Float64
     """Standard error of the forecast."""
     distance: Float64
-    """From the centre of the like hours, in driver scales: above FAR an extrapolation."""
+    """From the centre of the like hours, or from the third of them where that is farther, in driver scales: above FAR an
+    extrapolation."""
 
 
 def gather(drivers: Float64, value: Float64, error: Float64, at: Int64, floor: Float64, proportional: Bool) -> Analogs:
@@ -140,7 +144,9 @@ def _block(kept: Analogs, asked: Float64, at: Int64 | None) -> _Like:
     total = weight.sum(axis=1, keepdims=True)
     weight = weight / np.where(total > 0, total, np.nan)
     centre = np.einsum("nkd,nks->nsd", kept.drivers[near], weight)
-    distance = np.sqrt(((asked[:, None] - centre) ** 2).sum(axis=2))
+    # Between two clusters the centre is near and the hours are far.
+    near_by = np.where(finite, reach, _NOWHERE)[:, min(_THIRD, reach.shape[1] - 1)]
+    distance = np.maximum(np.sqrt(((asked[:, None] - centre) ** 2).sum(axis=2)), near_by[:, None])
     return _Like(asked, near, weight, centre, distance)
 
 

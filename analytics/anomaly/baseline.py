@@ -27,6 +27,8 @@ _CIRCLE = 4.0
 _WEEKEND = 50.0
 _SEASON = 40.0
 """Days that make two hours of a profile unlike."""
+_CURVE = 0.04
+"""The same of a machine beside its curve: it never follows it more closely."""
 _MILD = 3.0
 """K that make two hours of a profile unlike."""
 _FLOOR = {"kW": 0.01, "L/h": 0.02}
@@ -180,7 +182,10 @@ def _floor(stream: Stream, actual: Float64) -> float:
     known = actual[~np.isnan(actual)]
     mean = float(np.abs(known).mean()) if len(known) else 0.0
     return max(
-        stream.floor / 4, _FLOOR.get(stream.unit, 0.0) * mean, 0.02 if stream.energy else 0.0, 0.5 * stream.water
+        stream.floor / 4,
+        (_CURVE if stream.space == "plant" else _FLOOR.get(stream.unit, 0.0)) * mean,
+        0.02 if stream.energy else 0.0,
+        0.5 * stream.water,
     )
 
 
@@ -265,6 +270,7 @@ def judge(baseline: Baseline, streams: Sequence[Stream], frame: Frame, actual: F
         distance[:, members] = found.distance
     standard = (actual - expected) / sigma
     z = np.clip(standard - baseline.drift, -settings.clip, settings.clip)
-    reach = np.array([settings.far_load if stream.space == "load" else settings.far for stream in streams])
+    reaches = {"load": settings.far_load, "plant": settings.far_plant}
+    reach = np.array([reaches.get(stream.space, settings.far) for stream in streams])
     z[(distance > reach) | (baseline.hours < settings.least_history)] = np.nan
     return Judged(expected=expected, sigma=sigma, standard=standard, z=z)

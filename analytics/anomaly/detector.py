@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from analytics.anomaly.causes import CAUSES, METERING, Cause, explains, shown
 from analytics.anomaly.change import change_point
 from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
-from analytics.anomaly.streams import Stream, inputs, it_terms, streams
+from analytics.anomaly.streams import RUNNING, Stream, inputs, it_terms, streams
 from analytics.anomaly.telemetry import Fault, faults
 from wattwell.intervals import HOUR
 from wattwell.model import Bool, Feedback, Float64, Int64, Maintenance, MeterEvent, Site
@@ -37,6 +37,8 @@ class Episode:
     """First hour at which it was gone, once that is known."""
     closed: int | None = None
     """Hour at which the end was known."""
+    lost: bool = False
+    """Whether it ended because it could no longer be seen."""
     placed: bool = False
     """Whether it belongs to a case, or is over without one."""
 
@@ -246,7 +248,10 @@ def _keep(walk: Walk, lasting: bool) -> None:
     moving = copy.deepcopy((walk.sums, walk.active, walk.unplaced, walk.cases, walk.lulls))
     kept = [mark for mark in walk.marks if mark.lasting][-walk.settings.marks :]
     daily = [mark for mark in walk.marks if not mark.lasting][-walk.settings.marks :]
-    mark = Mark(walk.hour, lasting, walk.tried, walk.baseline, moving)
+    baseline = walk.baseline
+    if lasting and baseline is not None:  # what follows is learnt anew, from its limits and errors
+        baseline = replace(baseline, groups=())
+    mark = Mark(walk.hour, lasting, walk.tried, baseline, moving)
     walk.marks = sorted([*kept, *daily, mark], key=lambda each: each.hour)
 
 
@@ -259,9 +264,9 @@ def rewind(walk: Walk, hour: int) -> bool:
     walk.hour, walk.tried, walk.baseline = mark.hour, mark.tried, mark.baseline
     walk.sums, walk.active, walk.unplaced, walk.cases, walk.lulls = copy.deepcopy(mark.moving)
     walk.marks = marks[:-1] if mark.lasting else marks
-    for each in reversed([each for each in walk.overwritten if each.hour >= mark.hour]):
+    for each in reversed([each for each in walk.overwritten if each.hour > mark.tried]):
         walk.error[each.first : each.hour], walk.standard[each.first : each.hour] = each.error, each.standard
-    walk.overwritten = [each for each in walk.overwritten if each.hour < mark.hour]
+    walk.overwritten = [each for each in walk.overwritten if each.hour <= mark.tried]
     return True
 
 
@@ -303,7 +308,7 @@ def healthy(walk: Walk, upto: int) -> Bool:
     """Which of the hours before ``upto`` may be learnt from, as far as is known by then."""
     fit = ~walk.masked[:upto]
     for case in walk.cases:
-        if case.detected >= upto or _quiet(walk, case, upto):
+        if case.detected >= upto or _quiet(walk, case, upto, for_good=True):
             continue
         end = case.ended_by(upto)
         stop = upto if end is None else min(upto, end + walk.settings.settle)
@@ -328,10 +333,11 @@ def healthy_meters(walk: Walk, upto: int) -> dict[str, Bool]:
     return found
 
 
-def _quiet(walk: Walk, case: Case, hour: int) -> bool:
-    """Whether operators had called a case no news by an hour."""
-    where = equipment_of(walk, case)
-    return any(said.quiets(CAUSES[case.cause].family, where, walk.instant(hour)) for said in walk.feedback)
+def _quiet(walk: Walk, case: Case, hour: int, for_good: bool = False) -> bool:
+    """Whether operators had called a case no news by an hour; ``for_good``: so that it is the norm from then on."""
+    where, family = equipment_of(walk, case), CAUSES[case.cause].family
+    said = [each for each in walk.feedback if each.quiets(family, where, walk.instant(hour))]
+    return any(not for_good or each.status == "dismissed" or each.until is None for each in said)
 
 
 def equipment_of(walk: Walk, case: Case) -> str | None:
@@ -400,8 +406,12 @@ def _close(walk: Walk, episode: Episode, hour: int) -> None:
     if np.isnan(walk.z[hour, episode.stream]) and hour - episode.detected < settings.unseen:
         return
     z = walk.z[episode.onset : hour + 1, episode.stream] * episode.sign
+    z = np.where(_idle(walk, episode, hour), np.nan, z)
     known = np.flatnonzero(~np.isnan(z))
+    if not len(known):
+        return
     if len(z) - 1 - int(known[-1]) >= settings.unseen:
+        episode.lost = True
         _end(walk, episode, episode.onset + int(known[-1]) + 1, hour)
         return
     late, before = known[-settings.close_window :], known[: -settings.close_window]
@@ -409,12 +419,28 @@ def _close(walk: Walk, episode: Episode, hour: int) -> None:
         return
     level = float(z[before].mean()) if len(before) else settings.clip
     off = walk.error[episode.onset : hour + 1, episode.stream] * episode.sign
-    gone = len(before) > 0 and off[late].mean() < settings.close_share * off[before].mean()
+    usual = np.abs(walk.expected[episode.onset : hour + 1, episode.stream])
+    gone = len(before) > 0 and (
+        off[late].mean() < settings.close_share * off[before].mean()
+        and off[late].sum() * usual[before].sum() <= settings.close_share * off[before].sum() * usual[late].sum()
+    )
     if gone or z[late].mean() < max(settings.close_least, settings.close_share * level):
         span = known[-3 * settings.close_window :]
         point = change_point(z[span], 1, len(span), kind="step")
         last = int(span[max(point.at - 1, 0)]) if point is not None else len(z) - settings.close_window
         _end(walk, episode, episode.onset + last + 1, hour)
+
+
+def _idle(walk: Walk, episode: Episode, hour: int) -> Bool:
+    """Hours in which a machine rests as it should: they say nothing of one that draws too much where it runs."""
+    i, rows = episode.stream, slice(episode.onset, hour + 1)
+    if not (walk.streams[i].energy or walk.streams[i].water):
+        return np.zeros(hour + 1 - episode.onset, dtype=np.bool_)
+    some = RUNNING * float(np.nanmax(np.abs(walk.actual[: hour + 1, i])))
+    rests: Bool = (np.abs(walk.expected[rows, i]) < some) & (np.abs(walk.actual[rows, i]) < some)
+    begun = walk.expected[episode.onset : episode.detected + 1, i]
+    worked = bool((np.nan_to_num(begun) >= some).mean() >= 0.5)
+    return rests if worked else np.zeros(len(rests), dtype=np.bool_)
 
 
 def _end(walk: Walk, episode: Episode, end: int, hour: int) -> None:
@@ -482,7 +508,8 @@ def _belongs(walk: Walk, case: Case, episode: Episode) -> bool:
     """Whether a case at work explains an episode, or one that is over so lately that it is at work again."""
     kind, cause, end = walk.streams[episode.stream].kind, CAUSES[case.cause], case.end
     if shown(cause, kind, episode.sign):
-        return end is None or episode.onset - end <= walk.settings.reopen
+        lost = any(each.lost for each in case.telling or case.episodes)
+        return end is None or episode.onset - end <= (walk.settings.reopen_lost if lost else walk.settings.reopen)
     follows = kind in cause.moves and not (cause.heats and kind == "outdoor_air" and episode.sign < 0)
     return follows and (end is None or episode.onset < end)
 
@@ -504,7 +531,7 @@ def _contradicted(walk: Walk, episode: Episode, hour: int) -> bool:
         if i == episode.stream or not shared or not balance or stream.kind == other.kind:
             continue
         known = ~np.isnan(walk.z[rows, i]) & ~np.isnan(walk.error[rows, episode.stream])
-        if known.sum() < 2 or abs(float(walk.z[rows, i][known].mean())) < walk.settings.corroborates:
+        if known.sum() < 2 or abs(float(walk.z[rows, i][known].mean())) < walk.settings.contradicts:
             continue
         one, two = float(walk.error[rows, episode.stream][known].mean()), float(walk.error[rows, i][known].mean())
         if abs(one + two) < walk.settings.same_amount * abs(one):
@@ -641,4 +668,5 @@ def off_by(walk: Walk, case: Case, stream: int, rows: slice) -> float | None:
         if not len(z) or abs(float(z.mean())) < walk.settings.goes_along:
             return None
     mean = float((walk.actual[rows, stream] - case.ratio[stream] * walk.expected[rows, stream])[known].mean())
-    return mean * len(known)
+    # A machine that does not run draws nothing; a meter that is missing goes on as it was.
+    return mean * int(known.sum() if walk.streams[stream].gate else len(known))

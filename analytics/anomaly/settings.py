@@ -25,7 +25,7 @@ class Settings:
     """h of the CUSUM, at least; a stream whose own healthy history went higher has its own."""
     margin: float = 1.5
     """How far above its history's highest sum a stream's limit lies."""
-    margin_short: float = 1.0
+    margin_short: float = 3.0
     """By how much more where history is short; it fades to none over ``long_history``."""
     long_history: int = 300 * 24
     clip: float = 6.0
@@ -34,6 +34,8 @@ class Settings:
     """Distance from like hours, in driver scales, beyond which an hour is not judged."""
     far_load: float = 6.0
     """The same where the stream goes with one load: losses follow their curve beyond what was seen."""
+    far_plant: float = 1.0
+    """The same where a machine is compared with its own curve: beyond what was seen the curve is not known."""
     drift_from: int = 35 * 24
     """The slow drift of a healthy plant is what it was off on average from so many hours ago ..."""
     drift_to: int = 3 * 24
@@ -72,9 +74,13 @@ class Settings:
     """... or to so many standard errors."""
     unseen: int = 7 * 24
     """Hours without a judged one after which nothing can be said to go on."""
+    reopen_lost: int = 28 * 24
+    """The same where it could not be seen meanwhile whether it went on."""
+    contradicts: float = 1.0
+    """Standard errors by which the second of two departures of one amount is off at least."""
     together: int = 2 * 24
     """Hours between two departures that may have one cause."""
-    same_amount: float = 0.3
+    same_amount: float = 0.4
     """Share by which two departures may differ to be one amount seen from two sides."""
     reopen: int = 5 * 24
     """Hours within which the same cause is the same finding."""

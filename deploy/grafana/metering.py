@@ -70,7 +70,7 @@ def ingest() -> Json:
             (8, [(12, _accepted()), (12, _rejected())]),
             (10, [(14, _meters()), (10, _coverages())]),
             (9, [(12, _balance()), (12, _events())]),
-            (7, [(12, _spool()), (12, _lag())]),
+            (7, [(8, _spool()), (8, _lag()), (8, _notifications())]),
         ],
         marks=annotations(SOME),
         links=[page_link("Wattwell's page", "${page}/")],
@@ -96,6 +96,18 @@ def _spool() -> Json:
 def _lag() -> Json:
     asked = over_time("wattwell_ingest_lag_seconds", "lag")
     return graph("Ingest lag", "From the arrival of a batch to its commit.", [asked], field("s", min=0))
+
+
+def _notifications() -> Json:
+    told = "rate(wattwell_notifications_delivered_total[$__rate_interval])"
+    lost = "rate(wattwell_notifications_lost_total[$__rate_interval])"
+    asked = [
+        over_time("wattwell_notifications_waiting", "{{receiver}} waiting"),
+        over_time(f"sum by (receiver) ({told}) * 3600", "{{receiver}} delivered in an hour"),
+        over_time(f"sum by (receiver) ({lost}) * 3600", "{{receiver}} lost in an hour"),
+    ]
+    what = "By receiver: while a queue grows nobody is told. Lost are those refused, and the oldest of a full queue."
+    return graph("Notifications", what, asked, field("none", min=0))
 
 
 def _events() -> Json:

@@ -10,6 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from analytics.anomaly.analogs import NEIGHBOURS
+from analytics.anomaly.inspection import STANDING
+from analytics.anomaly.settings import Settings
+from analytics.anomaly.telemetry import LEARNT
 from analytics.kpi import KPIS
 from collector.simulate.faults import KINDS
 from wattwell.cli.arguments import parser
@@ -114,6 +118,24 @@ def test_metrics_carry_the_labels_promised() -> None:
         for family in families(Snapshot())
     }
     assert labels == METRICS
+
+
+def test_what_is_said_of_findings_has_the_detector_s_numbers() -> None:
+    known, text = Settings(), " ".join(README.split())
+    for words in (
+        f"in the {NEIGHBOURS} hours of the site's own healthy history",
+        f"{known.least_history // 24} days of healthy readings",
+        f"from up to {known.memory // 24} days",
+        f"(of what stands still after {LEARNT // 24} days)",
+        f"{known.least_share:.0%} of what is expected (fans {known.least_share_fan:.0%}, "
+        f"water {known.least_share_water:.0%})".replace("%", " %"),
+        f"waits {({3: 'three'})[known.patience]} hours",
+        f"within {({5: 'five'})[known.reopen // 24]} days is the same finding",
+        f"stands for {({2: 'two'})[STANDING]} days",
+    ):
+        assert words.replace("%", " %").replace("  ", " ") in text, words
+    assert (known.margin, known.clip, known.least_of_it) == (1.5, 6.0, 0.0025)
+    assert (known.learn_every, known.calibrate, known.close_window) == (14 * 24, 28 * 24, 24)
 
 
 def test_rules_may_watch_exactly_the_figures_that_exist() -> None:

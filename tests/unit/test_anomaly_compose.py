@@ -73,6 +73,7 @@ def test_a_finding_has_the_shape_that_is_published(told: dict[str, Finding], wal
         assert each.status in FINDING_STATES
         assert each.start < each.detected_at
         assert each.end is None or each.start < each.end
+        assert each.note is None
         assert each.start % HOUR == each.detected_at % HOUR == 0
         json.dumps(finding_document(each, walk.site, each.detected_at), allow_nan=False)
         json.dumps([course_document(course) for course in each.course], allow_nan=False)
@@ -106,6 +107,14 @@ def test_an_excess_that_goes_on_grows_and_tells_its_power(walk: Walk) -> None:
     early, late = (finding(walk, case, START + 24 * days) for days in (5, 10))
     assert amount(late.excess_kwh) == pytest.approx(2 * amount(early.excess_kwh), rel=0.1)
     assert early.watts == pytest.approx(5000, rel=0.15)
+
+
+def test_what_was_mended_saves_what_it_drew_for_a_year_and_what_goes_on_saves_nothing(walk: Walk) -> None:
+    case = next(each for each in walk.cases if walk.streams[each.first].name == "house")
+    saving = finding(walk, case, HOURS).saving
+    assert saving is not None
+    assert saving.low <= 5.0 * 8760 <= saving.high
+    assert finding(walk, case, END - 24).saving is None
 
 
 # -- money and carbon --------------------------------------------------------------------------------------------------

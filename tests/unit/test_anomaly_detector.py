@@ -181,7 +181,7 @@ def test_noise_and_lost_hours_are_no_waste() -> None:
     assert found(run(begin(waste.site(), replace(plant(), value=value), Settings()))) == []
 
 
-# -- why -----------------------------------------------------------------------------------------------------------------
+# -- why ---------------------------------------------------------------------------------------------------------------
 
 
 def test_what_follows_from_a_cause_is_part_of_its_finding() -> None:
@@ -193,13 +193,13 @@ def test_what_follows_from_a_cause_is_part_of_its_finding() -> None:
 
 def test_without_a_heat_meter_the_chiller_is_told_by_what_it_draws() -> None:
     where = waste.site("chiller-heat", "cw-supply")
-    frame = replace(plant(where=where, hours=YEAR + 40 * 24, *[Waste("chiller", START, END, 0.4)]), site=where)
+    frame = plant(Waste("chiller", START, END, 0.4), where=where, hours=YEAR + 40 * 24)
     finding = only(found(run(begin(where, frame, Settings()))))
     assert (finding.family, finding.equipment) == ("chiller_efficiency", "chiller")
 
 
 def test_a_case_becomes_the_cause_upstream_that_shows_later_and_keeps_its_id() -> None:
-    """Evaporative coolers that run at full alarm at once; the damper behind it is stuck two hours later, so to speak."""
+    """The sensor that moves the damper is seen to be off only thirty hours after the damper is."""
     frame = plant(WASTES["sensor_bias"])
     late = frame.value["ahu-oat"].copy()
     late[START : START + 30] -= 4.0
@@ -210,7 +210,7 @@ def test_a_case_becomes_the_cause_upstream_that_shows_later_and_keeps_its_id() -
     assert [each.id for each in early] == [each.id for each in final]
 
 
-# -- what operators say ----------------------------------------------------------------------------------------------
+# -- what operators say ------------------------------------------------------------------------------------------------
 
 
 def said(status: str, until: int | None = None) -> Feedback:
@@ -250,7 +250,7 @@ def test_in_maintenance_nothing_is_judged_or_learnt() -> None:
     assert "house" not in {each.equipment for each in found(walk)}
 
 
-# -- walking on ----------------------------------------------------------------------------------------------------------
+# -- walking on --------------------------------------------------------------------------------------------------------
 
 
 def test_a_walk_that_is_extended_tells_what_one_from_the_start_tells() -> None:

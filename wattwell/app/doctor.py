@@ -114,7 +114,7 @@ def _behind(access: Access) -> Iterator[Document]:
 
 def _mapping(problems: Sequence[tuple[str, Document]], access: Access) -> Iterator[Document]:
     for site, problem in problems:
-        if problem["code"] not in CODES:
+        if problem["code"] not in CODES and problem["severity"] != "info":
             message = " ".join((f"{site}:", *filter(None, (problem["meter"], problem["message"]))))
             remedy = _REMEDIES.get(problem["code"], "see wattwell rejects")
             yield _finding("mapping", "warning", message, remedy)

@@ -103,11 +103,12 @@ def _findings(commands: _Commands[argparse.ArgumentParser]) -> None:
     findings.add_argument("--limit", type=int, metavar="N", help="the first N of them")
     findings.add_argument("--id", help="this one in full: cause, evidence, advice, plot and history")
     judge = _configured(commands, "judge", "say what a finding is: known, not a fault, or open again")
-    judge.add_argument("--id", required=True, help="of the finding")
-    judge.add_argument("--as", dest="verdict", required=True, choices=("known", "not_a_fault", "open"))
+    judge.add_argument("--id", required=True, help="of the finding, as `wattwell findings` lists it")
+    verdicts = ("known", "not_a_fault", "open")
+    judge.add_argument("--as", dest="verdict", required=True, choices=verdicts, help="open takes the others back")
     judge.add_argument("--author", required=True, help="who, for the audit ledger")
     judge.add_argument("--note", required=True, help="and why")
-    judge.add_argument("--until", help=f"when it counts again (default: never); {_TIMES}")
+    judge.add_argument("--until", help=f"when it is news again (default: never); {_TIMES}")
     judge.add_argument("--json", action="store_true", help="print one JSON document")
     maintenance = _asked(
         commands, "maintenance", "enter a maintenance window, also in the past, or list them", span=True

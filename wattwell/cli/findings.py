@@ -19,10 +19,9 @@ from wattwell.errors import UsageError
 from wattwell.web.finding_words import (
     FAMILIES,
     a_year,
-    evidence,
     happened,
-    label,
     money,
+    pieces,
     seen,
     share,
     spells,
@@ -47,12 +46,17 @@ def findings(args: Namespace) -> int:
             found = access.ask("findings", **asked)
             if len(found) == 1 and not args.json:
                 found = [access.ask("finding", id=found[0]["id"])]
+        sites = () if args.id is not None else [args.site] if args.site else list(config.sites)
+        limits = [(site, each) for site in sites for each in access.ask("problems", site=site)]
     if args.json:
         emit(found if args.id is None else found[0])
     elif len(found) == 1:
         _tell(found[0], config)
     else:
         _list(found, config)
+    for site, each in limits:
+        if not args.json and each["code"].startswith("findings."):
+            print(f"\n{site}: {each['message']}")
     return 0
 
 
@@ -104,7 +108,7 @@ def _words(found: dict[str, Any], zone: str) -> Iterator[str]:
     if found["evidence"]:
         yield ""
         yield f"{seen(found)}:"
-        yield from (f"  {label(name)}: {evidence(value)}" for name, value in found["evidence"].items())
+        yield from (f"  {name}: {text}" for name, text in pieces(found["evidence"]))
     yield ""
     yield from (f"{clock(each['at'], zone)} {happened(each, zone)}" for each in found["history"])
 

@@ -17,6 +17,7 @@ from analytics.anomaly.detector import Walk, begin, extended, rewind, run
 from analytics.anomaly.frame import Frame, hourly
 from analytics.anomaly.inspection import Log, inspect
 from analytics.anomaly.settings import Settings
+from analytics.anomaly.unjudged import unjudged
 from analytics.balance import lay_out
 from wattwell.engine.findings import Advance, Known
 from wattwell.intervals import DAY, HOUR, floor_to, starts
@@ -90,7 +91,8 @@ class SiteDetector:
     def _continued(self, walk: Walk, low: int, end: int, known: Known) -> Walk:
         """The walk over hours that are new, or have other values from ``low`` on."""
         hours = (low - walk.instant(0)) // HOUR
-        rewind(walk, hours)
+        if hours < walk.hour:
+            rewind(walk, hours)
         frame = _joined(walk.frame, self._frame(walk.site, low, end), hours)
         walk.feedback = known.feedback
         return extended(walk, frame, self._events(walk.site), known.maintenance)
@@ -122,7 +124,12 @@ class SiteDetector:
         begins = walk.instant(0)
         gone = tuple(each.id for each in known.findings if each.id not in found and each.start >= begins)
         new = tuple(each for each in found.values() if record.get(each.id) != each)
-        return Advance(state=json.dumps({"until": end}), findings=new, withdrawn=gone)
+        return Advance(state=json.dumps({"until": end}), findings=new, withdrawn=gone, unjudged=unjudged(walk))
+
+    def kept(self, site: str) -> Walk | None:
+        """The walk of a site, which waits for its next hour; None where it begins anew."""
+        kept = self._kept.get(site)
+        return None if kept is None else kept.walk
 
     # -- what is expected -----------------------------------------------------------------------------------------
 

@@ -366,6 +366,8 @@ class Engine:
                 found.append(_problem(name or topic, f"rejects.{reason}", "warning", what, None))
         if (fault := self._found.faults.get(site)) is not None:
             found.append(_problem(None, "findings.failed", "error", fault, None))
+        if (unjudged := self._found.unjudged(site)) is not None:
+            found.append(_problem(None, "findings.unjudged", "info", unjudged, None))
         return found + [document(finding) for finding in self._commissioning.findings(site)]
 
     # -- metrics ----------------------------------------------------------------------------------------------

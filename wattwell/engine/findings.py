@@ -35,6 +35,8 @@ VERSION = 1
 """Of the documents."""
 CLOSED_KEPT = 1000
 """Closed findings kept for each site, the latest ones."""
+_NAMED = 5
+"""Names of what was not judged, for each reason."""
 _LONGEST_WAIT = HOUR
 """A meter that reports less often than this holds up no detector: what it says late is a change of the past."""
 
@@ -63,6 +65,8 @@ class Advance:
     """New ones, and those that differ from the record; status open or closed."""
     withdrawn: tuple[str, ...] = ()
     """Ids on record that changed data have disproved."""
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    """By name of what is watched, why it could not be judged of late."""
 
 
 class Detector(Protocol):
@@ -95,6 +99,7 @@ class _Record:
     """The edge up to which the data were looked at."""
     open: Mapping[str, Finding] = field(default_factory=dict)
     closed: Mapping[str, Finding] = field(default_factory=dict)
+    unjudged: Mapping[str, str] = field(default_factory=dict)
 
     def all(self) -> tuple[Finding, ...]:
         return (*self.open.values(), *self.closed.values())
@@ -109,7 +114,7 @@ class _Record:
         surplus = max(len(closed) - CLOSED_KEPT, 0)
         for key in sorted(closed, key=lambda key: closed[key].end or 0)[:surplus]:
             del closed[key]
-        return _Record(at, opened, self.closed if closed == self.closed else closed)
+        return _Record(at, opened, self.closed if closed == self.closed else closed, came.unjudged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +298,14 @@ class FindingsDesk:
             self._verdicts = feedback.read(entries, self._verdicts)
         return self._document(self._find(id))
 
+    def unjudged(self, site: str) -> str | None:
+        """What could not be judged in the last day of data, by reason; None where nobody looked, or all was judged."""
+        by_reason: dict[str, list[str]] = {}
+        for name, why in self._records[site].unjudged.items():
+            by_reason.setdefault(why, []).append(name)
+        parts = [f"{_listed(names)} ({why})" for why, names in by_reason.items()]
+        return f"no finding can be made of {'; '.join(parts)}" if parts else None
+
     def excess(self, site: str, at: int) -> dict[str, Excess]:
         """By family that was ever found at a site: the findings that were open at an instant, as known today."""
         record, now, verdicts = self._records[site], self._clock(), self._verdicts
@@ -352,6 +365,11 @@ def _rank(finding: Finding) -> tuple[int, float, float, float, str]:
     return order, -(finding.cost or 0.0), -kwh, -litres, finding.id
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _excess(found: Sequence[Finding], at: int) -> Excess:
     watts = [watts_of(each, at) for each in found]
     return Excess(len(found), sum(each for each in watts if each is not None) / 1000, found[0].title if found else "")
@@ -385,7 +403,8 @@ def _due_name(site: str) -> str:
 def _documents(site: str, record: _Record, before: _Record) -> dict[str, str]:
     """The documents that differ from what was stored."""
     name = _open_name(site)
-    found = {name: documents.write(name, VERSION, {"at": record.at, "findings": _written(record.open)})}
+    shown = {"at": record.at, "findings": _written(record.open), "unjudged": dict(record.unjudged)}
+    found = {name: documents.write(name, VERSION, shown)}
     if record.closed is not before.closed:
         name = _closed_name(site)
         found[name] = documents.write(name, VERSION, {"findings": _written(record.closed)})
@@ -402,11 +421,16 @@ def _load(store: ReadingStore, site: str) -> _Record:
     at: int | None = None
     found: dict[str, Finding] = {}
     past: dict[str, Finding] = {}
+    unjudged: dict[str, str] = {}
     if opened is not None:
-        at, found = documents.read(opened, _open_name(site), VERSION, lambda each: (each["at"], _parsed(each)))
+        at, found, unjudged = documents.read(opened, _open_name(site), VERSION, _open_parsed)
     if closed is not None:
         past = documents.read(closed, _closed_name(site), VERSION, _parsed)
-    return _Record(at, found, past)
+    return _Record(at, found, past, unjudged)
+
+
+def _open_parsed(document: Mapping[str, Any]) -> tuple[int | None, dict[str, Finding], dict[str, str]]:
+    return document["at"], _parsed(document), dict(document.get("unjudged", {}))
 
 
 def _parsed(document: Mapping[str, Any]) -> dict[str, Finding]:

@@ -87,6 +87,26 @@ def label(name: str) -> str:
     return name.replace("_", " ").removesuffix(" [1]")
 
 
+def pieces(found: Mapping[str, float | str | None]) -> Iterator[tuple[str, str]]:
+    """Evidence by name; what was, what was expected and how far that is off become one."""
+    told: set[str] = set()
+    for name, value in found.items():
+        stream, _, unit = name.removesuffix("]").rpartition(" [")
+        wanted, off = f"{stream} expected [{unit}]", f"{stream} off by [standard errors]"
+        if name in told:
+            continue
+        if wanted not in found or off not in found:
+            yield label(name), evidence(value)
+            continue
+        told |= {wanted, off}
+        after = "" if unit == "1" else f" {unit}"
+        far = f"{found[off]:.1f}" if isinstance(found[off], float) else evidence(found[off])
+        yield (
+            label(stream),
+            f"{evidence(value)}{after}, expected {evidence(found[wanted])}{after}, {far} standard errors off",
+        )
+
+
 def seen(found: Document) -> str:
     """Which detector it comes from, and by which meters."""
     return f"Told by the detector {found['detector']} on {', '.join(found['meters']) or 'no meter'}"
