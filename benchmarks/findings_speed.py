@@ -31,8 +31,8 @@ from typing import Any
 from wattwell.config import load
 from wattwell.engine.detect import SiteDetector
 from wattwell.engine.findings import Known
+from wattwell.finding import Finding
 from wattwell.intervals import DAY, HOUR, MINUTE, floor_to
-from wattwell.model import Finding
 from wattwell.store.duckdb import DuckdbStore
 
 YEAR = 365 * DAY

@@ -30,8 +30,8 @@ import pandas as pd
 from analytics.anomaly.savings import Period, Saving, Year, avoided, normalised, repaired
 from analytics.anomaly.simple import Baseline, Learnt, Settings, Shape, learn
 from analytics.anomaly.statistics import Fit, Floats, error_of_sum, fit_of, unacceptable
+from wattwell.finding import Estimate
 from wattwell.intervals import DAY
-from wattwell.model import Estimate
 
 CHANGED = pd.Timestamp("2016-12-26"), pd.Timestamp("2017-01-04")
 """The reduction came between these days."""

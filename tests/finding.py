@@ -8,8 +8,9 @@ from typing import Any
 from tests.support import T0
 from wattwell.engine import findings as module
 from wattwell.engine.findings import Advance, Known
+from wattwell.finding import Course, Estimate, Finding
 from wattwell.intervals import HOUR, MINUTE
-from wattwell.model import Course, Estimate, Finding, Prices, Site
+from wattwell.model import Prices, Site
 from wattwell.store.protocol import ReadingStore
 
 COURSE = Course(

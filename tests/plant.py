@@ -11,8 +11,9 @@ from analytics.anomaly.settings import Settings
 from tests.sites import Cells, a_site, meter
 from wattwell.engine.detect import SiteDetector
 from wattwell.engine.findings import Advance, Known
+from wattwell.finding import Finding
 from wattwell.intervals import HOUR
-from wattwell.model import Finding, Maintenance, MeterEvent
+from wattwell.model import Maintenance, MeterEvent
 from wattwell.units import QuantityKind
 
 START = 1_640_995_200_000_000

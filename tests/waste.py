@@ -20,8 +20,9 @@ from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
 from tests import collecting
 from tests.support import a_meter
+from wattwell.finding import Feedback, Finding
 from wattwell.intervals import HOUR, parse_iso
-from wattwell.model import Accumulation, Bool, Feedback, Finding, Float64, Maintenance, Meter, MeterEvent, Prices, Site
+from wattwell.model import Accumulation, Bool, Float64, Maintenance, Meter, MeterEvent, Prices, Site
 from wattwell.units import CANONICAL, QuantityKind
 
 T0 = parse_iso("2024-05-01T00:00:00Z")

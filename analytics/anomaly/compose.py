@@ -15,8 +15,9 @@ from analytics.anomaly.inspection import Inspection, Log, bearing_out
 from analytics.anomaly.savings import YEAR, Period, repaired
 from analytics.anomaly.statistics import fit_of
 from analytics.anomaly.telemetry import Fault
+from wattwell.finding import Course, Estimate, Finding
 from wattwell.intervals import DAY, HOUR, iso
-from wattwell.model import Bool, Course, Estimate, Factor, Finding, Float64, Site
+from wattwell.model import Bool, Factor, Float64, Site
 
 _NINE_OF_TEN = 1.645
 """Standard errors to each side that hold in nine cases of ten."""

@@ -20,8 +20,9 @@ from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
 from analytics.anomaly.streams import RUNNING, Stream, inputs, it_terms, streams
 from analytics.anomaly.telemetry import Fault, faults
+from wattwell.finding import Feedback
 from wattwell.intervals import HOUR
-from wattwell.model import Bool, Feedback, Float64, Int64, Maintenance, MeterEvent, Site
+from wattwell.model import Bool, Float64, Int64, Maintenance, MeterEvent, Site
 
 
 @dataclass(slots=True)

@@ -25,8 +25,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics.anomaly.statistics import CONFIDENCE, PERFORMANCE, Fit, Floats, Mask, error_of_sum
+from wattwell.finding import Estimate
 from wattwell.intervals import DAY
-from wattwell.model import Estimate, Issue
+from wattwell.model import Issue
 
 YEAR = 365.25
 """Days"""

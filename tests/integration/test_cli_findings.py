@@ -10,8 +10,8 @@ import pytest
 from tests.commands import CONFIG, START, ask, called, service, wattwell
 from tests.finding import a_finding, leave
 from tests.servers import wait_until
+from wattwell.finding import Course, Estimate, Finding
 from wattwell.intervals import HOUR
-from wattwell.model import Course, Estimate, Finding
 from wattwell.store.duckdb import DuckdbStore
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "cli"

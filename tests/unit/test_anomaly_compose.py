@@ -16,8 +16,9 @@ from analytics.anomaly.detector import Walk
 from tests import waste
 from tests.waste import HOURS, T0, YEAR, Waste, found, plant, truth, walked
 from wattwell.engine.finding_shapes import course_document, finding_document
+from wattwell.finding import FAMILIES, FINDING_STATES, Estimate, Finding
 from wattwell.intervals import HOUR
-from wattwell.model import FAMILIES, FINDING_STATES, Estimate, Factor, Finding
+from wattwell.model import Factor
 
 START, END = YEAR + 10 * 24, YEAR + 31 * 24
 HEATER = Waste("heater", START, END, 5.0)

@@ -12,8 +12,9 @@ from analytics.anomaly.frame import Frame
 from analytics.anomaly.settings import Settings
 from tests import waste
 from tests.waste import HOURS, YEAR, Waste, found, hours, plant, walked
+from wattwell.finding import Estimate, Feedback, Finding
 from wattwell.intervals import HOUR
-from wattwell.model import Estimate, Feedback, Finding, Float64, Maintenance
+from wattwell.model import Float64, Maintenance
 
 START, END = YEAR + 10 * 24, YEAR + 31 * 24
 WASTES = {

@@ -15,8 +15,9 @@ from analytics.anomaly.settings import Settings
 from analytics.anomaly.streams import KIND_OF_ROLE, POINT_ROLES, inputs, streams, values, weather_meters
 from analytics.balance import SiteGrid
 from tests import sites, waste
+from wattwell.finding import FAMILIES
 from wattwell.intervals import HOUR, MINUTE
-from wattwell.model import FAMILIES, Site
+from wattwell.model import Site
 from wattwell.roles import ROLES
 
 KINDS = {

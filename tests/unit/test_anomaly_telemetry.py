@@ -11,8 +11,9 @@ from analytics.anomaly.frame import Frame
 from analytics.anomaly.telemetry import LEARNT, SILENT, STILL, STILL_SENSOR, faults
 from tests import waste
 from tests.waste import HOURS, YEAR, blank, found, having, hours, plant, walked
+from wattwell.finding import Finding
 from wattwell.intervals import HOUR
-from wattwell.model import Finding, MeterEvent
+from wattwell.model import MeterEvent
 
 AT = YEAR + 10 * 24
 EVENTS = ("reset", "jump", "replacement")

@@ -12,6 +12,7 @@ import pytest
 from tests.finding import Scripted
 from tests.running import RULE, Site, two_meters
 from tests.support import T0, readings_of
+from wattwell.app.service import Service
 from wattwell.engine import engine as module
 from wattwell.engine.findings import Advance, Known
 from wattwell.errors import StoreError
@@ -121,6 +122,19 @@ def test_a_fault_of_the_detector_is_told_and_stops_nothing_else(
     assert not site.engine.finding_faults()
     assert len(site.engine.findings()) == 1
     assert [each["code"] for each in site.engine.problems("s")] == []
+
+
+def test_the_service_stays_ready_and_says_where_nobody_looks(tmp_path: Path) -> None:
+    detector = Slow(fault=ValueError("no such column"))
+    site = a_site(tmp_path, detector)
+    service = Service(site.config, site.engine, ["alerts"], lambda: site.now)
+    pass_time(site, 60)
+    service.refresh()
+    assert service.ready() == (True, "ready")
+    site.engine.catch_up()
+    ready, told = service.ready()
+    assert ready
+    assert told == "ready; looking for findings at s failed (ValueError: no such column)"
 
 
 def test_a_fault_of_the_store_is_not_the_detectors(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from tests.support import T0, readings_of
 from wattwell.engine import findings as module
 from wattwell.engine.finding_shapes import finding_document, finding_from_json, finding_to_json
 from wattwell.errors import UsageError
+from wattwell.finding import FAMILIES, FINDING_STATES, Course, Estimate, Finding
 from wattwell.intervals import DAY, HOUR, iso
-from wattwell.model import FAMILIES, FINDING_STATES, Course, Estimate, Finding
 from wattwell.store.duckdb import DuckdbStore
 
 PRICES = {"currency": "EUR", "electricity_per_kwh": 0.2, "water_per_m3": 2.0}

@@ -11,7 +11,7 @@ import pytest
 from analytics.anomaly import rules
 from analytics.anomaly.rules import DEFAULT, RULES, Reference, State, Verdict, judge
 from tests.plants import CASES, EMPTY, MISSING, WAVE, Case, plant, point
-from wattwell.model import FAMILIES
+from wattwell.finding import FAMILIES
 from wattwell.roles import ROLES
 
 TABLE = [(rule, state) for rule, states in CASES.items() for state in states]

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.sites import check, draw, levers, noise, sizing, telemetry, truth, weather
 from benchmarks.sites.recipes import RECIPES, fault
-from wattwell.model import FAMILIES
+from wattwell.finding import FAMILIES
 
 DAY = levers.STEPS_PER_DAY
 YEAR = 2023

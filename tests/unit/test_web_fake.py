@@ -13,8 +13,9 @@ from tests.finding import a_finding, a_priced_site
 from wattwell.engine.finding_shapes import course_document, finding_document
 from wattwell.engine.queries import Document, Queries, Snapshot
 from wattwell.errors import UnknownError, UsageError
+from wattwell.finding import FINDING_STATES, Course, Estimate, Finding
 from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, Interval, calendar_windows, iso, parse_iso
-from wattwell.model import FINDING_STATES, Course, Estimate, Finding, Issue, KpiValue
+from wattwell.model import Issue, KpiValue
 from wattwell.web import shapes
 
 GRID = 15 * MINUTE

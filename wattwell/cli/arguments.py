@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 import wattwell
+from wattwell.finding import FINDING_STATES
 from wattwell.ledger import KINDS
-from wattwell.model import FINDING_STATES
 
 _TIMES = "ISO 8601 with an offset, or a bare local date (2026-10-31) or month (2026-10)"
 

@@ -9,8 +9,9 @@ from typing import Any
 from wattwell.config.places import Faults, Place, nearest
 from wattwell.config.reading import read
 from wattwell.config.schema import RawRule
+from wattwell.finding import FAMILIES
 from wattwell.intervals import SECOND, parse_duration
-from wattwell.model import ANY_METER, FAMILIES, OF_FINDINGS, PER_METER, SIGNALS, AlertRule
+from wattwell.model import ANY_METER, OF_FINDINGS, PER_METER, SIGNALS, AlertRule
 
 SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
 KPIS = (

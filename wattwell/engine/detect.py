@@ -20,8 +20,9 @@ from analytics.anomaly.settings import Settings
 from analytics.anomaly.unjudged import unjudged
 from analytics.balance import lay_out
 from wattwell.engine.findings import Advance, Known
+from wattwell.finding import Finding
 from wattwell.intervals import DAY, HOUR, floor_to, starts
-from wattwell.model import Finding, Float64, Maintenance, MeterEvent, Site
+from wattwell.model import Float64, Maintenance, MeterEvent, Site
 from wattwell.store.protocol import ReadingStore
 
 _BLOCK = 364 * DAY

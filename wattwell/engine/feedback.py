@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wattwell.finding import Feedback, Finding
 from wattwell.intervals import iso, parse_iso
 from wattwell.ledger import Entry
-from wattwell.model import Feedback, Finding
 
 KIND = "finding"
 """Kind of the ledger's entries."""

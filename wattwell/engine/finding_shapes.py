@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wattwell.engine.queries import Document
+from wattwell.finding import Course, Estimate, Finding
 from wattwell.intervals import HOUR, SECOND, iso
-from wattwell.model import Course, Estimate, Finding, Prices, Site
+from wattwell.model import Prices, Site
 
 _YEAR_HOURS = 8760.0
 _M3 = 1000.0

@@ -26,8 +26,9 @@ from wattwell.engine.finding_shapes import (
 from wattwell.engine.queries import Document
 from wattwell.engine.spans import parse_time
 from wattwell.errors import StoreError, UnknownError, UsageError
+from wattwell.finding import FINDING_STATES, Feedback, Finding
 from wattwell.intervals import HOUR, floor_to, iso
-from wattwell.model import FINDING_STATES, Feedback, Finding, Float64, Maintenance, Meter, Site
+from wattwell.model import Float64, Maintenance, Meter, Site
 from wattwell.store.protocol import DirtySet, ReadingStore
 
 _log = logging.getLogger(__name__)

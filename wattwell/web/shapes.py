@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wattwell.model import FAMILIES, FINDING_STATES
+from wattwell.finding import FAMILIES, FINDING_STATES
 
 Time = Annotated[str, Field(description="ISO 8601 UTC with Z", examples=["2026-03-29T01:00:00Z"])]
 Share = Annotated[float, Field(ge=0, le=1)]
