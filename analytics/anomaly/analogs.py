@@ -66,8 +66,8 @@ class Forecast:
     sigma: Float64
     """Standard error of the forecast."""
     distance: Float64
-    """From the centre of the like hours, or from the third of them where that is farther, in driver scales: above FAR an
-    extrapolation."""
+    """From the centre of the like hours, or from the third of them where that is farther, in driver scales: above FAR
+    an extrapolation."""
 
 
 def gather(drivers: Float64, value: Float64, error: Float64, at: Int64, floor: Float64, proportional: Bool) -> Analogs:

@@ -202,7 +202,7 @@ def _drift(standard: Float64, settings: Settings) -> float:
 
 
 def _limits(standard: Float64, hours: float, settings: Settings) -> tuple[float, float, float]:
-    """Allowance, and limits up and down, beyond what the stream's own healthy history has shown: weeks that were off, and sums that were reached."""
+    """Allowance, and limits up and down: beyond the weeks and sums that the stream's healthy history has shown."""
     if hours < settings.least_history or np.isnan(standard).all():
         return settings.allowance, np.inf, np.inf
     z = np.clip(standard - _drifts(standard, settings), -settings.clip, settings.clip)

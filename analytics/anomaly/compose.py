@@ -159,7 +159,7 @@ def _evidence(walk: Walk, case: Case, until: int) -> dict[str, float | str | Non
 
 
 def _quality(walk: Walk, case: Case) -> dict[str, float | str | None]:
-    """How good the leading expectation was in the hours before: CV(RMSE) and NMBE of ASHRAE Guideline 14, by the hour."""
+    """How good the leading expectation was in the hours before: CV(RMSE) and NMBE of ASHRAE Guideline 14, hourly."""
     i, rows = (case.telling or case.episodes)[0].stream, slice(max(0, case.start - _YEAR), case.start)
     actual = np.where(healthy(walk, case.start)[rows, i], walk.actual[rows, i], np.nan)
     fit = fit_of(actual, actual - walk.error[rows, i])
@@ -189,7 +189,7 @@ def verified(walk: Walk, case: Case, until: int) -> Estimate | None:
 
 
 def _daily(walk: Walk, members: Sequence[int], rows: slice, fit: Bool | None = None) -> tuple[Float64, Float64]:
-    """kWh of some streams by whole days: actual, and expected from other hours; NaN where an hour is missing or unfit."""
+    """kWh of some streams by whole days: actual, and expected from other hours; NaN where one is missing or unfit."""
     count = (rows.stop - rows.start) // 24
     last = slice(rows.stop - 24 * count, rows.stop)
     actual = walk.actual[last, :][:, members]
@@ -238,7 +238,7 @@ def _shown(column: Float64) -> tuple[float | None, ...]:
     return tuple(None if math.isnan(value) else _rounded(value) for value in column.tolist())
 
 
-# -- money and carbon ----------------------------------------------------------------------------------------------------
+# -- money and carbon -------------------------------------------------------------------------------------------------
 
 
 def _cost(site: Site, kwh: Estimate | None, litres: Estimate | None) -> float | None:
@@ -266,7 +266,7 @@ def _factor(factor: Factor, start: int, end: int) -> float | None:
     return float(factor.values[first:last].mean()) if last > first else None
 
 
-# -- telemetry -----------------------------------------------------------------------------------------------------------
+# -- telemetry --------------------------------------------------------------------------------------------------------
 
 _WHAT = {
     "silent": "no value was received",
@@ -312,7 +312,7 @@ def telemetry(walk: Walk, fault: Fault, until: int) -> Finding:
     )
 
 
-# -- rules ---------------------------------------------------------------------------------------------------------------
+# -- rules ------------------------------------------------------------------------------------------------------------
 
 
 def inspection(walk: Walk, found: Inspection, until: int) -> Finding:
@@ -348,7 +348,7 @@ def inspection(walk: Walk, found: Inspection, until: int) -> Finding:
 
 
 def _told(found: Inspection, name: str) -> Estimate | None:
-    """kWh or litres over the days of a verdict, where the rule tells; what it cannot bound is told by half and double."""
+    """kWh or litres over the days of a verdict, where the rule tells; with half and double as bounds."""
     rates = [rate for verdict in found.verdicts if (rate := getattr(verdict, name)) is not None]
     if not rates:
         return None

@@ -274,7 +274,7 @@ def rewind(walk: Walk, hour: int) -> bool:
 def extended(
     walk: Walk, frame: Frame, events: Sequence[MeterEvent] = (), maintenance: Sequence[Maintenance] = ()
 ) -> Walk:
-    """The same walk over a frame that begins with the same hour: with further hours, or with others from its hour on."""
+    """The same walk over a frame that begins with the same hour: with further hours, or other ones from its hour on."""
     longer = begin(walk.site, frame, walk.settings, events, maintenance, walk.feedback)
     done = walk.hour
     for name in ("expected", "sigma", "z", "error", "standard"):
@@ -357,7 +357,7 @@ def _judge(walk: Walk, low: int, high: int) -> None:
     walk.z[rows] = np.where(walk.masked[rows], np.nan, found.z)
 
 
-# -- one hour ----------------------------------------------------------------------------------------------------------
+# -- one hour ---------------------------------------------------------------------------------------------------------
 
 
 def step(walk: Walk, hour: int) -> None:
@@ -450,7 +450,7 @@ def _end(walk: Walk, episode: Episode, end: int, hour: int) -> None:
     _rest(walk, episode.stream)
 
 
-# -- why -----------------------------------------------------------------------------------------------------------------
+# -- why --------------------------------------------------------------------------------------------------------------
 
 
 def _place(walk: Walk, episode: Episode, hour: int) -> None:
@@ -541,7 +541,7 @@ def _contradicted(walk: Walk, episode: Episode, hour: int) -> bool:
 
 
 def _explains(walk: Walk, case: Case, episode: Episode) -> bool:
-    """Whether an episode tells of a cause further upstream than a case that began with it: then the case is that one."""
+    """Whether an episode tells of a cause further upstream than a case that began with it: then the case is that."""
     if case.end is not None or abs(case.start - episode.onset) > walk.settings.together:
         return False
     kind = walk.streams[episode.stream].kind
@@ -615,7 +615,7 @@ def _material(walk: Walk, episode: Episode, hour: int) -> bool:
     return off >= (max(settings.least_water, usual) if stream.water else stream.floor)
 
 
-# -- how much ------------------------------------------------------------------------------------------------------------
+# -- how much ---------------------------------------------------------------------------------------------------------
 
 
 def _ratios(walk: Walk, onset: int) -> Float64:

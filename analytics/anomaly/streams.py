@@ -232,7 +232,8 @@ def _points(site: Site) -> Iterator[Stream]:
     for meter in outdoor[1:]:
         yield Stream(
             name=f"{meter.id} - {outdoor[0].id}", kind="outdoor_sensor", unit="K",
-            terms=((1.0, meter.id), (-1.0, outdoor[0].id)), space="profile", equipment=meter.equipment, waste=0, floor=1.0,
+            terms=((1.0, meter.id), (-1.0, outdoor[0].id)), space="profile", equipment=meter.equipment, waste=0,
+            floor=1.0,
         )  # fmt: skip
     yield from _pairs(roles)
     for role, kind in POINT_ROLES.items():

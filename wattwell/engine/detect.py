@@ -27,8 +27,6 @@ from wattwell.store.protocol import ReadingStore
 
 _BLOCK = 364 * DAY
 """A walk begins at the start of such a block, two blocks before the one it is in: it has two to three years."""
-_SETTLED = 4 * DAY
-"""A finding that closed longer ago is as it will stay."""
 
 
 @dataclass(slots=True)
