@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analytics.factors import Scaled, scaled_column, scaled_sides
 from wattwell.model import Bool, Certificate, Float64, Int64, Meter, Site, SiteIntervals
 from wattwell.roles import COOLING_ROLES, IT_ROLE_OF_CATEGORY, WATER_INPUT_ROLES, above, energy_dc_terms
 
@@ -160,7 +161,9 @@ def _water(site: Site, by_role: Mapping[str, Terms]) -> Terms:
 
 def inputs(site: Site) -> dict[str, tuple[str, ...]]:
     """The meters, real or virtual, that each quantity is made of; quantities that the site lacks are left out."""
-    found = {name: tuple(meter for _, meter in terms) for name, terms in sides(site).items()}
+    plain = sides(site)
+    found = {name: tuple(meter for _, meter in terms) for name, terms in plain.items()}
+    found |= {name: tuple(meter for *_, meter in terms) for name, terms in scaled_sides(site, plain).items()}
     if "ups_input" in found:
         found["power_chain"] = (*found["ups_input"], *found.get("e_it", ()))
     if "pv" in found:
@@ -173,7 +176,9 @@ def inputs(site: Site) -> dict[str, tuple[str, ...]]:
 
 def quantities(site: Site, grid: SiteGrid, terms: Mapping[str, Terms] | None = None) -> dict[str, Quantity]:
     """Every quantity that the site's meters and certificates allow, by name; ``terms``: its :func:`sides`, if known."""
-    found = {name: _sum(site, grid, each) for name, each in (sides(site) if terms is None else terms).items()}
+    plain = sides(site) if terms is None else terms
+    found = {name: _sum(site, grid, each) for name, each in plain.items()}
+    found |= {name: _scaled(site, grid, name, each) for name, each in scaled_sides(site, plain).items()}
     if "ups_input" in found and "e_it" in found:
         found["power_chain"] = _power_chain(found["ups_input"], found["e_it"])
     if "pv" in found:
@@ -201,6 +206,21 @@ def _sum(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
         usable &= known | ~served
         measured = np.where(served, np.minimum(measured, grid.measured[meter]), measured)
         fed |= served & (factor > 0)
+    return Quantity(value=np.where(usable, value, 0.0), usable=usable, served=fed, measured=measured)
+
+
+def _scaled(site: Site, grid: SiteGrid, name: str, terms: Scaled) -> Quantity:
+    """A sum by factors over the meters that are in service; without its factor an interval is not usable."""
+    length = len(grid.start)
+    value, measured = np.zeros(length), np.ones(length)
+    usable, fed = np.ones(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
+    for coefficient, factor, meter in terms:
+        column = scaled_column(name, coefficient, factor, grid.value[meter], grid.start)
+        known, served = ~np.isnan(column), served_by(site.meters[meter], grid.start)
+        value = value + np.where(served & known, column, 0.0)
+        usable &= known | ~served
+        measured = np.where(served, np.minimum(measured, grid.measured[meter]), measured)
+        fed |= served & (coefficient >= 0)
     return Quantity(value=np.where(usable, value, 0.0), usable=usable, served=fed, measured=measured)
 
 

@@ -138,4 +138,4 @@ def basis_of(kpi: Kpi, site: Site) -> str | None:
         return site.wue_numerator
     if kpi.name == "ref":
         return "on-site, ppa and certificate" if site.certificates is not None else "on-site"
-    return None
+    return kpi.basis

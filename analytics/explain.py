@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
 from analytics.balance import Quantity, SiteGrid, contracts, even, inputs, members, quantities, served_by, sides
+from analytics.factors import FACTOR_OF, hourly, scaled_column, scaled_sides
 from analytics.kpi.base import Kpi
 from analytics.kpi.subsystems import METERED
 from wattwell.intervals import HOUR
@@ -35,6 +36,8 @@ SYMBOLS = {
     "onsite_sold": "E_onsite_sold",
     "ppa": "E_ppa",
     "certificate": "E_certificate",
+    "carbon_location": "CO2_location",
+    "carbon_market": "CO2_market",
     "hours": "hours",
 }
 """How each quantity is written in a formula."""
@@ -45,6 +48,8 @@ _SIDES: dict[str, tuple[str, str]] = {
     "ref": ("onsite - onsite_sold + ppa + certificate", "e_dc"),
     "ups_efficiency": ("it_ups", "ups_input"),
     "peak_demand_kw": ("import", "hours"),
+    "cue_location": ("carbon_location", "e_it"),
+    "cue_market": ("carbon_market", "e_it"),
 }
 """Numerator and denominator in quantities; those of the subsystems follow a rule."""
 
@@ -80,7 +85,7 @@ class Part:
     """One summand of a quantity."""
 
     kind: str
-    """``meter``, ``certificate``, or ``exported``: on-site energy that left the site in the interval it was made."""
+    """``meter``, ``hourly`` (a meter by the factor of each hour), ``certificate``, or ``exported``: on-site energy that left the site in the interval it was made."""
     name: str
     """Meter or certificate id."""
     factor: float
@@ -112,6 +117,8 @@ class Blame:
     """Real meters without a value."""
     unserved: tuple[str, ...]
     """Quantities of which no meter is in service."""
+    factors: tuple[str, ...] = ()
+    """Factors of the site that have no value for the hour."""
 
 
 @dataclass(slots=True)
@@ -132,6 +139,7 @@ class Breakdown:
         self.kpi = kpi
         self.grid = grid
         self.inputs = inputs(site)
+        self.scaled = scaled_sides(site, sides(site))
         self.names = kpi.quantities(self.inputs)
         self.numerator, self.denominator = sides_of(kpi, self.inputs)
         chosen = dict.fromkeys(meter for name in self.names for meter in self.inputs[name])
@@ -215,8 +223,17 @@ class Breakdown:
         elif name in (kinds := contracts(self.site.certificates)):
             for row in kinds[name]:
                 yield Part("certificate", row.id, 1.0), even([row], laid).value
+        elif name in self.scaled:
+            yield from self._by_factor(name, laid)
         else:
             yield from self._linear(name, laid, None, 1.0)
+
+    def _by_factor(self, name: str, laid: SiteGrid) -> Iterator[tuple[Part, Float64]]:
+        for coefficient, factor, meter in self.scaled[name]:
+            column = scaled_column(name, coefficient, factor, laid.value[meter], laid.start)
+            counted = served_by(self.site.meters[meter], laid.start) & ~np.isnan(column)
+            kind, times = ("hourly", 1.0) if factor.constant is None else ("meter", factor.constant)
+            yield Part(kind, meter, coefficient * times), np.where(counted, column, 0.0)
 
     def _linear(self, name: str, laid: SiteGrid, where: Bool | None, sign: float) -> Iterator[tuple[Part, Float64]]:
         for factor, meter in sides(self.site)[name]:
@@ -241,6 +258,10 @@ class Breakdown:
         for name, quantity in taken.items():
             if name in self.kpi.needs:
                 reasons["unserved", name] = ~quantity.served & ~usable
+            for _, factor, meter in self.scaled.get(name, ()):
+                lacking = np.isnan(hourly(factor, laid.start)) & served_by(self.site.meters[meter], laid.start)
+                known = reasons.get(("factor", FACTOR_OF[name]), np.zeros(len(usable), dtype=np.bool_))
+                reasons["factor", FACTOR_OF[name]] = known | (lacking & ~usable)
             for meter in self.inputs[name]:
                 for guilty, column in self._guilty(meter, laid):
                     known = reasons.get(("meter", guilty), np.zeros(len(usable), dtype=np.bool_))
@@ -269,13 +290,14 @@ class Breakdown:
                     end=int(start[high - 1]) + self.grid,
                     meters=tuple(name for kind, name in why if kind == "meter"),
                     unserved=tuple(name for kind, name in why if kind == "unserved"),
+                    factors=tuple(name for kind, name in why if kind == "factor"),
                 )
                 self._append(blame)
 
     def _append(self, blame: Blame) -> None:
         last = self.blames[-1] if self.blames else None
-        if last and last.end == blame.start and (last.meters, last.unserved) == (blame.meters, blame.unserved):
-            self.blames[-1] = Blame(start=last.start, end=blame.end, meters=last.meters, unserved=last.unserved)
+        if last and last.end == blame.start and replace(last, start=blame.start, end=blame.end) == blame:
+            self.blames[-1] = replace(last, end=blame.end)
         else:
             self.blames.append(blame)
 

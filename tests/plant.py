@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analytics.anomaly.detector import Walk
 from analytics.anomaly.settings import Settings
+from analytics.anomaly.walk import Walk
 from tests.sites import Cells, a_site, meter
 from wattwell.engine.detect import SiteDetector
 from wattwell.engine.findings import Advance, Known

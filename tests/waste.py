@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from analytics.anomaly import compose
-from analytics.anomaly.detector import Walk, begin, extended, run
+from analytics.anomaly.detector import run
 from analytics.anomaly.frame import Frame
+from analytics.anomaly.marks import extended
 from analytics.anomaly.settings import Settings
+from analytics.anomaly.walk import Walk, begin
 from tests import collecting
 from tests.support import a_meter
 from wattwell.finding import Feedback, Finding

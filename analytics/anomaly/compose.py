@@ -10,11 +10,12 @@ import numpy as np
 
 from analytics.anomaly.advice import WORDS
 from analytics.anomaly.causes import CAUSES, METERING
-from analytics.anomaly.detector import Case, Walk, equipment_of, healthy, moved, off_by
+from analytics.anomaly.excess import moved, off_by
 from analytics.anomaly.inspection import Inspection, Log, bearing_out
 from analytics.anomaly.savings import YEAR, Period, repaired
 from analytics.anomaly.statistics import fit_of
 from analytics.anomaly.telemetry import Fault
+from analytics.anomaly.walk import Case, Walk, equipment_of, healthy
 from wattwell.finding import Course, Estimate, Finding
 from wattwell.intervals import DAY, HOUR, iso
 from wattwell.model import Bool, Factor, Float64, Site
@@ -170,7 +171,8 @@ def _quality(walk: Walk, case: Case) -> dict[str, float | str | None]:
 
 
 def verified(walk: Walk, case: Case, until: int) -> Estimate | None:
-    """kWh a year that the end of a case has saved, by the days since; None until they suffice (IPMVP, Option B)."""
+    """kWh a year that the end of a case has saved, by the days since; None until they suffice, or where it is too
+    unsure to be told (IPMVP, Option B; Guideline 14)."""
     end = case.end
     members = [i for i in moved(walk, case, until) if walk.streams[i].energy]
     if end is None or not members:
@@ -183,9 +185,9 @@ def verified(walk: Walk, case: Case, until: int) -> Estimate | None:
     if fit is None or last - first < 14 * 24 or not len(usual):
         return None
     during, after = (_daily(walk, members, rows) for rows in (slice(case.start, end), slice(first, last)))
-    return repaired(
-        fit, DAY, Period(during[1], during[0]), Period(after[1], after[0]), year=float(usual.mean()) * YEAR
-    ).per_year
+    year_kwh = float(usual.mean()) * YEAR
+    told = repaired(fit, DAY, Period(during[1], during[0]), Period(after[1], after[0]), year=year_kwh)
+    return told.per_year if told.accepted else None
 
 
 def _daily(walk: Walk, members: Sequence[int], rows: slice, fit: Bool | None = None) -> tuple[Float64, Float64]:

@@ -15,8 +15,10 @@ from wattwell.model import Bool, Float64, Int64, Meter, Site
 from wattwell.roles import ENERGY_KINDS, WATER_KINDS
 
 LEAST_KNOWN = 0.5
-"""Share of an hour that must be known for its mean to count, and of an interval that must be measured: what is recovered
-after a gap are right in sum, but say nothing of the hour."""
+"""Share of an hour that must be known for its mean to count, and of an interval that must be measured.
+
+Amounts that are recovered after a gap are right in sum, but say nothing of the hour.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

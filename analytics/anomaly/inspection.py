@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analytics.anomaly import rules
-from analytics.anomaly.detector import Walk, healthy_meters, learnings
 from analytics.anomaly.frame import Frame
 from analytics.anomaly.rules.base import Plant, State, Verdict, plant_of
 from analytics.anomaly.rules.reference import Reference
+from analytics.anomaly.walk import Walk, healthy_meters, learnings
 from analytics.balance import SiteGrid
 from wattwell.intervals import DAY, HOUR
 from wattwell.model import Bool

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from analytics.anomaly.detector import Walk
 from analytics.anomaly.streams import running
+from analytics.anomaly.walk import Walk
 
 LATE = 24
 """Hours that are looked at: a stream counts as judged when half of them were."""

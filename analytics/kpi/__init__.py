@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics.kpi.base import Kpi
+from analytics.kpi.cue import CUE_LOCATION, CUE_MARKET
 from analytics.kpi.power import PEAK_DEMAND, UPS_EFFICIENCY
 from analytics.kpi.pue import DCIE, PUE
 from analytics.kpi.ref import REF
@@ -10,6 +11,18 @@ from analytics.kpi.subsystems import OVERHEADS, PARTIAL_PUES
 from analytics.kpi.wue import WUE
 
 KPIS: dict[str, Kpi] = {
-    kpi.name: kpi for kpi in (PUE, WUE, REF, DCIE, UPS_EFFICIENCY, PEAK_DEMAND, *PARTIAL_PUES, *OVERHEADS)
+    kpi.name: kpi
+    for kpi in (
+        PUE,
+        WUE,
+        REF,
+        DCIE,
+        UPS_EFFICIENCY,
+        PEAK_DEMAND,
+        CUE_LOCATION,
+        CUE_MARKET,
+        *PARTIAL_PUES,
+        *OVERHEADS,
+    )
 }
 """Every KPI by name."""

@@ -21,6 +21,8 @@ MISSING = {
     "lighting": "no meter has the role lighting",
     "import": "no meter has the role utility_import",
     "water": "the meters of the declared WUE numerator are missing",
+    "carbon_location": "no factors: grid_kg_per_kwh for the utility import, or without one no meter with kg_per_kwh",
+    "carbon_market": "no factors: market_kg_per_kwh for the utility import, or without one no meter with kg_per_kwh",
     "renewable": "the site has neither a meter with the role onsite_renewable nor a certificate file",
 }
 """Why a KPI has no input, by quantity."""
@@ -58,6 +60,8 @@ class Kpi:
     """It is called interim for windows other than a year."""
     peak: bool = False
     """It is the largest interval of its first quantity, not a sum."""
+    basis: str | None = None
+    """What its numerator is made of, where that is not the site's choice."""
 
     def quantities(self, available: Collection[str]) -> tuple[str, ...]:
         """What it sums over a window, in order."""

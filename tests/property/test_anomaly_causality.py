@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.anomaly.compose import finding
-from analytics.anomaly.detector import Walk, begin, extended, rewind, run
+from analytics.anomaly.detector import run
 from analytics.anomaly.frame import Frame
+from analytics.anomaly.marks import extended, rewind
 from analytics.anomaly.settings import Settings
+from analytics.anomaly.walk import Walk, begin
 from tests import waste
 from tests.waste import HOURS, T0, YEAR, Waste, blank, found, plant, walked
 from wattwell.intervals import HOUR

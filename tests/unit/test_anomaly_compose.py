@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analytics.anomaly.compose import finding, identifier
-from analytics.anomaly.detector import Walk
+from analytics.anomaly.walk import Walk
 from tests import waste
 from tests.waste import HOURS, T0, YEAR, Waste, found, plant, truth, walked
 from wattwell.engine.finding_shapes import course_document, finding_document

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analytics.anomaly.detector import begin, extended, run
+from analytics.anomaly.detector import run
 from analytics.anomaly.frame import Frame
+from analytics.anomaly.marks import extended
 from analytics.anomaly.settings import Settings
+from analytics.anomaly.walk import begin
 from tests import waste
 from tests.waste import HOURS, YEAR, Waste, found, hours, plant, walked
 from wattwell.finding import Estimate, Feedback, Finding

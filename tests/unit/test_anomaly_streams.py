@@ -9,10 +9,11 @@ import pytest
 
 from analytics.anomaly.advice import WORDS
 from analytics.anomaly.causes import CAUSES, explains, shown
-from analytics.anomaly.detector import begin, run
+from analytics.anomaly.detector import run
 from analytics.anomaly.frame import Frame, hourly
 from analytics.anomaly.settings import Settings
 from analytics.anomaly.streams import KIND_OF_ROLE, POINT_ROLES, inputs, streams, values, weather_meters
+from analytics.anomaly.walk import begin
 from analytics.balance import SiteGrid
 from tests import sites, waste
 from wattwell.finding import FAMILIES

@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analytics.anomaly import compose
-from analytics.anomaly.detector import Walk, begin, extended, rewind, run
+from analytics.anomaly.detector import run
 from analytics.anomaly.frame import Frame, hourly
 from analytics.anomaly.inspection import Log, inspect
+from analytics.anomaly.marks import extended, rewind
+from analytics.anomaly.quality import models
 from analytics.anomaly.settings import Settings
 from analytics.anomaly.unjudged import unjudged
+from analytics.anomaly.walk import Walk, begin
 from analytics.balance import lay_out
 from wattwell.engine.findings import Advance, Known
 from wattwell.finding import Finding
@@ -123,7 +126,8 @@ class SiteDetector:
         begins = walk.instant(0)
         gone = tuple(each.id for each in known.findings if each.id not in found and each.start >= begins)
         new = tuple(each for each in found.values() if record.get(each.id) != each)
-        return Advance(state=json.dumps({"until": end}), findings=new, withdrawn=gone, unjudged=unjudged(walk))
+        state, why = json.dumps({"until": end}), unjudged(walk)
+        return Advance(state=state, findings=new, withdrawn=gone, unjudged=why, models=models(walk))
 
     def kept(self, site: str) -> Walk | None:
         """The walk of a site, which waits for its next hour; None where it begins anew."""
