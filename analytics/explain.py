@@ -85,7 +85,8 @@ class Part:
     """One summand of a quantity."""
 
     kind: str
-    """``meter``, ``hourly`` (a meter by the factor of each hour), ``certificate``, or ``exported``: on-site energy that left the site in the interval it was made."""
+    """``meter``, ``hourly`` (a meter by the factor of each hour), ``certificate``, or ``exported``: on-site energy that
+    left the site in the interval it was made."""
     name: str
     """Meter or certificate id."""
     factor: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from analytics.anomaly.quality import Model
 from tests.support import T0
 from wattwell.engine import findings as module
 from wattwell.engine.findings import Advance, Known
@@ -53,9 +54,27 @@ def a_finding(**changes: Any) -> Finding:
     return Finding(**(fields | changes))
 
 
-def leave(store: ReadingStore, at: int, *made: Finding) -> None:
+def a_model(**changes: Any) -> Model:
+    """The fans of ahu-1, well known."""
+    fields: dict[str, Any] = {
+        "name": "fan-1",
+        "kind": "fan",
+        "unit": "kW",
+        "space": "weather",
+        "hours": 8592,
+        "cv_rmse": 0.0228,
+        "nmbe": -0.0009,
+        "rmse": 0.058,
+        "weekly": 0.027,
+        "accepted": True,
+        "unjudged": None,
+    }
+    return Model(**(fields | changes))
+
+
+def leave(store: ReadingStore, at: int, *made: Finding, models: tuple[Model, ...] = ()) -> None:
     """Stores findings of one site as the desk does after a detector has looked at the data up to ``at``."""
-    record = module._Record(at).after(at, Advance(state="", findings=made))
+    record = module._Record(at).after(at, Advance(state="", findings=made, models=models))
     store.save_states(module._documents(made[0].site, record, module._Record()))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analytics.anomaly.quality import Model
 from analytics.anomaly.settings import Settings
 from analytics.anomaly.walk import Walk
 from tests.sites import Cells, a_site, meter
@@ -77,6 +78,7 @@ class Keeper:
     values: dict[str, np.ndarray]
     detector: SiteDetector = field(init=False)
     findings: dict[str, Finding] = field(default_factory=dict)
+    models: tuple[Model, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Keeper:
         if came is not None:
             self.findings = {key: each for key, each in self.findings.items() if key not in came.withdrawn}
             self.findings |= {each.id: each for each in came.findings}
+            self.models = came.models
         return came
 
     def walk(self) -> Walk:

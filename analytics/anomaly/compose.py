@@ -117,7 +117,7 @@ def _confidence(walk: Walk, case: Case, until: int) -> float:
     known = z[~np.isnan(z)]
     strength = float(np.abs(known.mean())) if len(known) else 0.0
     others = len({each.stream for each in case.episodes}) - 1
-    return round(min(0.99, 0.6 + 0.06 * min(strength, 5.0) + 0.03 * min(others, 3)), 2)
+    return round(min(0.99, 0.6 + 0.3 * min(strength / walk.settings.clip, 1.0) + 0.03 * min(others, 3)), 2)
 
 
 def _cause(walk: Walk, case: Case, until: int) -> str:

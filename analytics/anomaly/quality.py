@@ -10,9 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.anomaly.statistics import fit_of, unacceptable
+from analytics.anomaly.statistics import Fit, fit_of, unacceptable
 from analytics.anomaly.unjudged import unjudged
 from analytics.anomaly.walk import Walk, healthy
+from wattwell.model import Float64
+
+NOTHING = 0.002
+"""Share of what meters count below which their difference is nothing, and no error a share of it: the best accuracy
+class of IEC 62053-22."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,7 @@ class Model:
     hours: int
     """Healthy hours that it is learnt from."""
     cv_rmse: float | None
-    """As a share; of energy and water, which have a zero to count from; None elsewhere and where not yet known."""
+    """As a share; of energy and water that is more than nothing; None elsewhere and where not yet known."""
     nmbe: float | None
     """Likewise; positive where too little was expected."""
     rmse: float | None
@@ -52,7 +57,8 @@ def models(walk: Walk) -> tuple[Model, ...]:
     for i, stream in enumerate(walk.streams):
         off = (actual - expected)[:, i]
         off = off[np.isfinite(off)]
-        shares = fit_of(actual[:, i], expected[:, i]) if stream.energy or stream.water else None
+        counted = walk.frame.sum([term for term in stream.terms if term[0] > 0])[rows]
+        shares = _shares(actual[:, i], expected[:, i], counted) if stream.energy or stream.water else None
         week = 0.0 if walk.baseline is None else float(walk.baseline.weekly[i])
         found.append(
             Model(
@@ -70,3 +76,9 @@ def models(walk: Walk) -> tuple[Model, ...]:
             )
         )
     return tuple(found)
+
+
+def _shares(actual: Float64, expected: Float64, counted: Float64) -> Fit | None:
+    """The statistics of a model; None where too little of what was counted is left to speak of shares."""
+    fit, known = fit_of(actual, expected), np.isfinite(actual) & np.isfinite(counted)
+    return None if fit is None or fit.mean < NOTHING * float(counted[known].mean()) else fit

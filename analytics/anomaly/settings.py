@@ -28,7 +28,7 @@ class Settings:
     margin_short: float = 3.0
     """By how much more where history is short; it fades to none over ``long_history``."""
     long_history: int = 300 * 24
-    clip: float = 6.0
+    clip: float = 8.0
     """One hour counts at most so many standard errors: no single hour raises an alarm."""
     far: float = 2.0
     """Distance from like hours, in driver scales, beyond which an hour is not judged."""

@@ -1,7 +1,7 @@
 """Carbon usage effectiveness in kg CO2 equivalent by kWh of IT energy (ISO/IEC 30134-8), by grid and by market factor.
 
-The sum of each import times its factor and of each meter with direct emissions times its own (:mod:`analytics.factors`),
-interval by interval, by E_IT; export is not credited.
+The sum of each import times its factor and of each meter with direct emissions times its own, interval by interval
+(:mod:`analytics.factors`), by E_IT; export is not credited.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analytics.kpi.base import Kpi, Ratio
-
-_PREFIX = "cue_"
 
 
 def _kpi(basis: str) -> Kpi:
@@ -20,7 +18,7 @@ def _kpi(basis: str) -> Kpi:
         return Ratio(numerator=sums[quantity], denominator=sums["e_it"])
 
     return Kpi(
-        name=f"{_PREFIX}{basis}",
+        name=f"cue_{basis}",
         label=f"CUE ({basis})",
         unit="kg/kWh",
         needs=(quantity, "e_it"),

@@ -34,6 +34,7 @@ from panels import (
     target_of,
 )
 from parts import (
+    GRAMS_BY_KWH,
     LITRES_BY_KWH,
     Json,
     annotations,
@@ -53,7 +54,6 @@ from parts import (
     table,
     thresholds,
     window_variable,
-    words,
 )
 from wasting import findings
 
@@ -265,24 +265,37 @@ def water() -> Json:
 
 
 def renewables() -> Json:
-    """Renewable energy of one site."""
+    """Carbon and renewable energy of one site."""
     ref = f"wattwell_site_renewable_energy_factor_ratio{{{ONE}, {WINDOW}}}"
+    cue = f'wattwell_site_cue_grams_per_kilowatt_hour{{{ONE}, {WINDOW}, basis="location"}}'
+    intensity = field(GRAMS_BY_KWH, decimals=0)
     heads = [
         (6, stat("Renewable energy factor", "Renewable by total energy over the window, at most 1.", now(ref), SHARE)),
         (6, stat("Target", "The configured target of the renewable share.", now(target_of("ref")), SHARE)),
         (6, coverage_stat("ref")),
-        (6, words("Carbon", "Carbon figures are not in this release of Wattwell; no panel stands in for them.")),
+        (6, stat("CUE", "CO2 equivalent by kWh of IT energy, by the grid factor.", now(cue), intensity)),
     ]
+    both = "By the factor of the grid (location) and of the contract (market), where the site has them."
+    carbon = over_time(f'wattwell_site_carbon_grams{{{ONE}, window="1h"}}', "{{basis}}")
+    usage = over_time(f"wattwell_site_cue_grams_per_kilowatt_hour{{{ONE}, {WINDOW}}}", "{{basis}}")
     kinds = "utility_import|onsite_renewable|generator|grid_export|cooling_import|fuel"
     sources = over_time(f'wattwell_site_role_power_watts{{{ONE}, role=~"{kinds}"}}', "{{role}}")
     what = f"By role of the meters; export is what the site gives away. {LAST}"
     return _of_one_site(
         "wattwell-renewables",
-        "Wattwell: renewables",
-        "Renewable energy factor of one site, and where its energy comes from.",
+        "Wattwell: carbon and renewables",
+        "Carbon usage effectiveness and renewable energy factor of one site, and where its energy comes from.",
         [
             (4, heads),
             (9, [(16, against_target("Renewable energy factor", ref, "ref", SHARE)), (8, coverage("ref"))]),
+            (
+                9,
+                [
+                    (8, graph("CUE, rolling $window", both, [usage], intensity)),
+                    (8, graph("Carbon, rolling hour", both, [carbon], field("massg", min=0))),
+                    (8, coverage("cue_location", "Coverage of CUE (location)")),
+                ],
+            ),
             (9, [(24, graph("Sources and export", what, [sources], field("watt")))]),
         ],
     )

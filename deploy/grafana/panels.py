@@ -98,11 +98,11 @@ def coverage_stat(kpi: str) -> Json:
     return stat("Coverage", what, now(coverage_of(kpi)), field("percentunit", decimals=1, steps=GOOD))
 
 
-def coverage(kpi: str) -> Json:
+def coverage(kpi: str, title: str = "Coverage of the window") -> Json:
     """The coverage of a KPI over time."""
     estimated = f'wattwell_kpi_estimated_ratio{{{ONE}, kpi="{kpi}", {WINDOW}}}'
     return graph(
-        "Coverage of the window",
+        title,
         "Measured, and bridged over short gaps; what is missing of 100 % is not known.",
         [over_time(coverage_of(kpi), "measured"), over_time(estimated, "estimated")],
         field("percentunit", min=0, max=1),

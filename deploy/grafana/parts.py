@@ -15,6 +15,7 @@ PROMETHEUS: Json = {"type": "prometheus", "uid": "wattwell-prometheus"}
 INFLUXDB: Json = {"type": "influxdb", "uid": "wattwell-influxdb"}
 WINDOWS = ("1h", "24h", "7d", "30d", "365d")
 LITRES_BY_KWH = "suffix:L/kWh"
+GRAMS_BY_KWH = "suffix:g/kWh"
 WIDTH = 24
 """Columns of Grafana's grid."""
 
@@ -193,11 +194,6 @@ def table(
         fieldConfig={"defaults": {"custom": {"align": "auto", "filterable": False}}, "overrides": list(overrides)},
         options=options,
     )
-
-
-def words(title: str, markdown: str) -> Json:
-    """A panel of text."""
-    return _panel("text", title, "", [], options={"mode": "markdown", "content": markdown})
 
 
 # -- boards -------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from tests.unit.test_web_fake import FakeQueries
 from wattwell.engine.spans import ROLLING
 from wattwell.web.api import create_app
 
-UNITS = {"none", "percentunit", "watt", "celsius", "litre", "s", "dateTimeFromNow"}
+UNITS = {"none", "percentunit", "watt", "celsius", "litre", "massg", "s", "dateTimeFromNow"}
 """Of Grafana's list (getValueFormats of @grafana/data); ``suffix:`` goes before a unit of one's own."""
 BUILT_IN = {"__range", "__rate_interval", "__url_time_range", "__data", "__field"}
 UIDS = {f"wattwell-{name}" for name in ("fleet", "site", "water", "renewables", "findings", "ingest", "flux")}
@@ -140,7 +140,7 @@ def test_units_are_grafanas() -> None:
         found |= {config["defaults"]["unit"]} if "unit" in config["defaults"] else set()
         found |= {p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"}
     own = {unit for unit in found if unit.startswith("suffix:")}
-    assert own == {"suffix:L/kWh", "suffix:h", "suffix:readings/s"}
+    assert own == {"suffix:L/kWh", "suffix:g/kWh", "suffix:h", "suffix:readings/s"}
     assert found - own == UNITS
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.commands import CONFIG, START, ask, called, service, wattwell
-from tests.finding import a_finding, leave
+from tests.finding import a_finding, a_model, leave
 from tests.servers import wait_until
 from wattwell.finding import Course, Estimate, Finding
 from wattwell.intervals import HOUR
@@ -19,6 +20,12 @@ PRICED = CONFIG.replace(
     "targets:", "prices: {currency: EUR, electricity_per_kwh: 0.2, water_per_m3: 2}\n    targets:", 1
 )
 WHO = ("--author", "ida", "--reason", "filters")
+NOTHING = {"cv_rmse": None, "nmbe": None, "accepted": None}
+WATCHED = (
+    a_model(),
+    a_model(name="tower", kind="tower_water", unit="L/h", cv_rmse=0.41, accepted=False, rmse=6.2, weekly=0.4),
+    a_model(name="hall", kind="hall", unit="degC", rmse=0.14, weekly=None, unjudged="no values", **NOTHING),
+)
 
 
 def left() -> list[Finding]:
@@ -51,7 +58,7 @@ def left() -> list[Finding]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "w.yaml").write_text(PRICED)
     store = DuckdbStore.open(tmp_path / "wattwell.duckdb", lambda: START)
-    leave(store, START + 72 * HOUR, *left())
+    leave(store, START + 72 * HOUR, *left(), models=WATCHED)
     store.close()
     return tmp_path
 
@@ -80,6 +87,17 @@ def test_scripts_get_lists_with_every_field_and_one_with_its_course(folder: Path
     assert len(one["course"][0]["actual"]) == 72
     unknown = called("findings", "w.yaml", "--id", "nope", folder=folder)
     assert (unknown.code, "no finding 'nope' is known" in unknown.err) == (2, True)
+
+
+def test_how_well_is_expected_what_is_watched(folder: Path) -> None:
+    told = called("findings", "w.yaml", "--models", folder=folder)
+    assert (told.code, told.err) == (0, "")
+    assert told.out == (GOLDEN / "models.txt").read_text(encoding="utf-8")
+    found = ask(folder, "findings", "w.yaml", "--models", "--site", "north").json
+    assert found == [{"site": "north"} | asdict(each) for each in WATCHED]
+    assert "Nothing is watched yet" in called("findings", "w.yaml", "--models", "--site", "south", folder=folder).out
+    wrong = called("findings", "w.yaml", "--models", "--status", "open", folder=folder)
+    assert (wrong.code, "leave --from, --to, --status and --limit out" in wrong.err) == (2, True)
 
 
 def test_a_verdict_stands_and_is_in_the_ledger(folder: Path) -> None:
@@ -120,6 +138,7 @@ def test_a_running_service_takes_and_tells_all_of_it(folder: Path) -> None:
         said = ("--author", "ida", "--note", "so it is")
         assert wattwell("judge", "w.yaml", "--id", "fans", "--as", "not_a_fault", *said, folder=folder).code == 0
         assert 'wattwell_findings{family="fan_power",site="north"} 0.0' in running.get("/metrics")[1]
+        assert '"name":"tower"' in running.get("/api/v1/models?site=north")[1]
         assert '"status":"dismissed"' in running.get("/api/v1/findings/fans")[1]
         assert "called no fault by ida: so it is" in running.get("/sites/north/findings/fans")[1]
         done = wattwell("findings", "w.yaml", "--id", "nope", folder=folder)

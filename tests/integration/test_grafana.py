@@ -138,6 +138,7 @@ def test_boards_show_what_the_commands_say(server: httpx.Client, scraped: Scrape
         "peak_demand_kw": ("wattwell-site", "Peak demand", 1000),
         "wue": ("wattwell-water", "WUE", 1),
         "ref": ("wattwell-renewables", "Renewable energy factor", 1),
+        "cue_location": ("wattwell-renewables", "CUE", 1000),
     }
     said = {(k["site"], k["kpi"], k["window"]): k for k in scraped.kpis}
     for kpi, (uid, title, factor) in heads.items():

@@ -92,6 +92,7 @@ def locked() -> Iterator[World]:
         ("problems?site=berlin", shapes.ProblemShape),
         ("balance?site=berlin", shapes.BalanceShape),
         ("findings?site=berlin&status=open&limit=1&from=2026-07-01", shapes.FindingShape),
+        ("models?site=berlin", shapes.ModelShape),
     ],
 )
 def test_answers_are_lists_in_the_documented_shapes(world: World, path: str, shape: type[shapes.BaseModel]) -> None:
@@ -141,6 +142,7 @@ def test_series_without_a_value_is_null(world: World) -> None:
         ("findings?limit=0", 400, "query parameter 'limit' = '0' is wrong"),
         ("findings?site=paris", 404, "unknown site 'paris'"),
         ("findings/nope", 404, "no finding 'nope' is known"),
+        ("models?site=paris", 404, "unknown site 'paris'"),
         ("findings/leak?x=1", 400, "unknown query parameter 'x'"),
     ],
 )
@@ -306,6 +308,8 @@ def test_a_finding_with_its_course_and_its_page(world: World, fleet: World) -> N
     places = [listed.index(f"/sites/berlin/findings/{name}") for name in ("berlin-fans", "leak", "old")]
     assert places == sorted(places)
     assert "8.60\u202fm\u00b3" in listed
+    for text in ("2.3\u202f%", "-0.1\u202f%", "0.058\u202fkW", "0.14\u202fdegC", "no &lt;b&gt;values&lt;/b&gt;"):
+        assert text in listed
     other = fleet.client.get("/sites/zhangbei/findings/berlin-fans")
     assert (other.status_code, "is not of site" in other.text) == (404, True)
     assert "Nothing was found." in fleet.client.get("/sites/zhangbei/findings").text
@@ -366,7 +370,7 @@ def test_home_is_the_site_where_there_is_one_else_the_fleet(world: World, fleet:
 def test_the_openapi_document_and_its_page_list_every_question(world: World) -> None:
     schema = world.client.get("/openapi.json").json()
     names = ["sites", "kpi", "balance", "series", "power", "alerts", "silences", "events", "rejects", "unmapped"]
-    names += ["findings", "findings/{id}"]
+    names += ["findings", "findings/{id}", "models"]
     health = {"/healthz", "/readyz", "/metrics"}
     assert set(schema["paths"]) == {f"/api/v1/{name}" for name in [*names, "problems", "explain"]} | health
     page = world.client.get("/docs").text

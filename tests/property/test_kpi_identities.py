@@ -17,8 +17,8 @@ from tests.sites import DAY, T0, Cells, a_site, book, certificate, meter
 from wattwell.engine.analyse import Changed
 from wattwell.engine.book import KpiBook
 from wattwell.engine.spans import ROLLING, windows
-from wattwell.intervals import MINUTE, Interval, day_start, floor_to, offsets_divide, starts
-from wattwell.model import KpiValue, Meter, Site
+from wattwell.intervals import HOUR, MINUTE, Interval, day_start, floor_to, offsets_divide, starts
+from wattwell.model import Factor, KpiValue, Meter, Site
 
 SUBSYSTEMS = ("cooling", "power_chain", "lighting", "other")
 ROLES = {
@@ -48,7 +48,14 @@ def plant(*, without: frozenset[str] = frozenset(), later: frozenset[str] = froz
     def dated(one: Meter) -> Meter:
         return replace(one, in_service=Interval(T0 + DAY, 2**62)) if one.id in later else one
 
-    return replace(site, certificates=rows, meters={name: dated(one) for name, one in site.meters.items()})
+    hours = T0 + np.array([n for n in range(-48, 96) if n % 17], dtype=np.int64) * HOUR
+    factors = {
+        "grid_kg_per_kwh": Factor(hours=hours, values=np.linspace(0.1, 0.7, len(hours))),
+        "market_kg_per_kwh": Factor(constant=0.25),
+    }
+    meters = {name: dated(one) for name, one in site.meters.items()}
+    meters["gas"] = replace(meters["a"], id="gas", kg_per_kwh=0.05)
+    return replace(site, certificates=rows, factors=factors, meters=meters)
 
 
 def random_cells(site: Site, seed: int, days: int, grid: int, missing: float, spread: float) -> Cells:
@@ -105,6 +112,33 @@ def test_identities(question: tuple[KpiBook, Site, Cells, Interval, int]) -> Non
         if partial.value is not None and overhead.value is not None:
             scale = 1 + abs(overhead.value) + (pue.value or 0)
             assert abs(partial.value - 1 - overhead.value) <= 1e-12 * scale
+
+
+@QUIET
+@given(asked(), st.integers(0, 2**32), st.booleans())
+def test_all_electric_cue_is_pue_times_factor(
+    question: tuple[KpiBook, Site, Cells, Interval, int], seed: int, hourly: bool
+) -> None:
+    """With a constant factor over the same intervals; with one by the hour as the sum over intervals says."""
+    _, site, store, span, grid = question
+    left = ("pv", "out", "gas")
+    meters = {name: one for name, one in site.meters.items() if name not in left}
+    hours = np.arange(T0 - DAY, T0 + 8 * DAY, HOUR, dtype=np.int64)
+    random = np.random.default_rng(seed)
+    factor = Factor(hours=hours, values=random.uniform(0, 1, len(hours))) if hourly else Factor(constant=0.37)
+    site = replace(site, meters=meters, factors={"grid_kg_per_kwh": factor})
+    found = answers(book(store, site, grid=grid, provisional=1e-9), span)
+    pue, cue = found["pue"], found["cue_location"]
+    assert (cue.usable, cue.coverage, cue.denominator) == (pue.usable, pue.coverage, pue.denominator)
+    assume(cue.value is not None and pue.numerator is not None)
+    if hourly:
+        rows = usable_cells(site, store, span, grid, "pue")
+        each = dict(zip(hours.tolist(), factor.values.tolist(), strict=True))
+        kg = math.fsum(row["e_dc"] * each[floor_to(at, HOUR)] for at, row in rows)
+        assert math.isclose(cue.numerator or 0, kg, rel_tol=1e-12)
+    else:
+        assert math.isclose(cue.numerator or 0, 0.37 * (pue.numerator or 0), rel_tol=1e-12)
+        assert pue.value is None or math.isclose(cue.value or 0, 0.37 * pue.value, rel_tol=1e-12)
 
 
 @QUIET

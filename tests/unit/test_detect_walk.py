@@ -33,6 +33,7 @@ def walked(hours: int, **changes: Any) -> Keeper:
 def assert_same(found: Keeper, expected: Keeper) -> None:
     """Everything that was found, and everything that it rests on."""
     assert found.findings == expected.findings
+    assert found.models == expected.models
     here, there = found.walk(), expected.walk()
     assert (here.hour, here.tried) == (there.hour, there.tried)
     for name in ARRAYS:
@@ -46,6 +47,16 @@ def test_it_finds_the_fault_and_its_end(whole: Keeper) -> None:
     assert found.end is not None
     assert abs(found.end - START - 24 * MENDED * HOUR) <= 24 * HOUR
     assert whole.walk().tried == TRIED
+
+
+def test_it_tells_how_well_it_expects_what_it_watches(whole: Keeper) -> None:
+    """The fan draws 6 kW and goes with the load, but for 2 % of noise."""
+    found = {each.name: each for each in whole.models}
+    assert list(found) == [each.name for each in whole.walk().streams]
+    fan = found["fan"]
+    assert fan.cv_rmse is not None
+    assert 0.02 < fan.cv_rmse < 0.03
+    assert (fan.accepted, fan.unjudged) == (True, None)
 
 
 def test_hour_by_hour_it_finds_the_same(whole: Keeper) -> None:

@@ -76,6 +76,7 @@ def test_the_figure_and_its_parts(engine: Engine) -> None:
             "intervals": 2,
             "meters": ["b"],
             "unserved": [],
+            "factors": [],
         }
     ]
     assert found["peak"] is None

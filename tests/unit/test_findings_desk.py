@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.finding import COURSE, Scripted, a_finding, leave
+from tests.finding import COURSE, Scripted, a_finding, a_model, leave
 from tests.running import Site, two_meters
 from tests.support import T0, readings_of
 from wattwell.engine import findings as module
 from wattwell.engine.finding_shapes import finding_document, finding_from_json, finding_to_json
+from wattwell.engine.findings import Advance
 from wattwell.errors import UsageError
 from wattwell.finding import FAMILIES, FINDING_STATES, Course, Estimate, Finding
 from wattwell.intervals import DAY, HOUR, iso
@@ -105,6 +107,23 @@ def test_what_is_found_is_kept_through_a_restart(tmp_path: Path) -> None:
     site.restart()
     assert site.engine.findings() == [found]
     assert [each["verdict"] for each in site.engine.finding("f1")["history"]] == ["detected", "closed"]
+
+
+def test_what_is_watched_is_kept_through_a_restart(tmp_path: Path) -> None:
+    class Knowing(Scripted):
+        def advance(self, *asked: Any) -> Advance | None:
+            came = super().advance(*asked)
+            return None if came is None else replace(came, models=(a_model(), a_model(name="hall", cv_rmse=None)))
+
+    site = a_site(tmp_path, Knowing(opens=2))
+    assert site.engine.models() == []
+    site.live(1)
+    found = site.engine.models("s")
+    assert found == [{"site": "s"} | asdict(each) for each in (a_model(), a_model(name="hall", cv_rmse=None))]
+    site.restart()
+    assert site.engine.models() == found
+    with pytest.raises(UsageError, match="'nope' is not configured"):
+        site.engine.models("nope")
 
 
 def test_the_detector_is_asked_once_for_each_edge_with_its_own_state(tmp_path: Path) -> None:

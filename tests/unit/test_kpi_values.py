@@ -57,7 +57,8 @@ def test_every_kpi_of_the_first_release_is_there() -> None:
     parts = [
         f"{kind}_{part}" for kind in ("ppue", "overhead") for part in ("cooling", "power_chain", "lighting", "other")
     ]
-    assert set(KPIS) == {"pue", "wue", "ref", "dcie", "ups_efficiency", "peak_demand_kw", *parts}
+    carbon = ["cue_location", "cue_market"]
+    assert set(KPIS) == {"pue", "wue", "ref", "dcie", "ups_efficiency", "peak_demand_kw", *carbon, *parts}
 
 
 def test_category_and_unit_stand_where_e_it_is_used() -> None:

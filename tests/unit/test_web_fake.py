@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from tests.explaining import explanation
-from tests.finding import a_finding, a_priced_site
+from tests.finding import a_finding, a_model, a_priced_site
 from wattwell.engine.finding_shapes import course_document, finding_document
 from wattwell.engine.queries import Document, Queries, Snapshot
 from wattwell.errors import UnknownError, UsageError
@@ -398,6 +398,11 @@ class FakeQueries:
         rows = [row for row in rows if (start or "") <= (row["end"] or "9") and (end is None or row["start"] < end)]
         return [row for row in _of(site, rows) if status in (None, row["status"])][:limit]
 
+    def models(self, site: str | None = None) -> list[Document]:
+        nothing = {"cv_rmse": None, "nmbe": None, "accepted": None, "weekly": None, "unjudged": "no <b>values</b>"}
+        known = [a_model(), a_model(name="hall", kind="hall", unit="degC", rmse=0.14, **nothing)]
+        return _of(site, [{"site": "berlin"} | asdict(each) for each in known])
+
     def finding(self, id: str) -> Document:
         finding = next((each for each in found_at(self.edge) if each.id == id), None)
         if finding is None:
@@ -492,6 +497,9 @@ SNAPSHOT = Snapshot(
         kpi_value("overhead_other", "24h", 0.0625),
         kpi_value("ups_efficiency", "24h", 0.955, category=None),
         kpi_value("peak_demand_kw", "24h", 1303.4, category=None),
+        replace(kpi_value("cue_location", "24h", 0.45), numerator=45.0, basis="location"),
+        replace(kpi_value("cue_location", "1h", None), basis="location"),
+        replace(kpi_value("cue_market", "24h", 0.0), numerator=0.0, basis="market"),
         kpi_value("pue", None, 9.0),
     ),
     power_watts={("berlin", "total"): 1_303_400.0, ("berlin", "it"): 950_000.0, ("berlin", "cooling"): 290_000.5},
@@ -530,6 +538,7 @@ def test_the_fake_answers_in_the_documented_shapes() -> None:
         (shapes.ProblemShape, fake.problems("berlin")),
         (shapes.ExplanationShape, [fake.explain("berlin", "pue")]),
         (shapes.FindingShape, fake.findings()),
+        (shapes.ModelShape, fake.models()),
         (shapes.FindingDetailShape, [fake.finding("berlin-fans")]),
     ]
     for shape, documents in answers:

@@ -57,6 +57,10 @@ def test_labels_and_values_of_the_interface() -> None:
     assert found["wattwell_site_pue_ratio", (("category", "1"), berlin, ("window", "24h"))] == 1.3125
     assert found["wattwell_site_wue_litres_per_kilowatt_hour", (berlin, ("window", "24h"))] == 0.8125
     assert found["wattwell_site_renewable_energy_factor_ratio", (berlin, ("window", "24h"))] == 0.125
+    for basis, cue, grams in (("location", 450, 45_000), ("market", 0, 0)):
+        labels = (("basis", basis), berlin, ("window", "24h"))
+        assert found["wattwell_site_cue_grams_per_kilowatt_hour", labels] == cue
+        assert found["wattwell_site_carbon_grams", labels] == grams
     assert found["wattwell_site_power_watts", (berlin, ("subsystem", "cooling"))] == 290000.5
     assert found["wattwell_meter_last_reading_timestamp_seconds", (("meter", "ups-a"), berlin)] == 1784033280.25
     assert found["wattwell_readings_total", (berlin,)] == 123456
