@@ -13,7 +13,15 @@ import numpy as np
 
 from analytics.factors import Scaled, scaled_column, scaled_sides
 from wattwell.model import Bool, Certificate, Float64, Int64, Meter, Site, SiteIntervals
-from wattwell.roles import COOLING_ROLES, IT_ROLE_OF_CATEGORY, WATER_INPUT_ROLES, above, energy_dc_terms
+from wattwell.roles import (
+    COOLING_ROLES,
+    HEAT_REMOVED_ROLE,
+    HEAT_REUSE_ROLE,
+    IT_ROLE_OF_CATEGORY,
+    WATER_INPUT_ROLES,
+    above,
+    energy_dc_terms,
+)
 
 Terms = tuple[tuple[float, str], ...]
 """(coefficient, meter id): a signed, weighted sum of meters."""
@@ -129,6 +137,11 @@ def sides(site: Site) -> dict[str, Terms]:
         "export": by_role.get("grid_export", ()),
         "pv": by_role.get("onsite_renewable", ()),
         "water": _water(site, by_role),
+        "water_total": _total_water(meters),
+        "water_reused": (*by_role.get("water_reclaimed", ()), *by_role.get("water_recovered", ())),
+        "water_recovered": by_role.get("water_recovered", ()),
+        "heat_reuse": by_role.get(HEAT_REUSE_ROLE, ()),
+        "heat_removed": by_role.get(HEAT_REMOVED_ROLE, ()),
     }
     return {name: terms for name, terms in found.items() if terms}
 
@@ -142,13 +155,7 @@ def _energy_dc(meters: Mapping[str, Meter]) -> Terms:
 
 def _water(site: Site, by_role: Mapping[str, Terms]) -> Terms:
     """The declared WUE numerator (METRICS): total_input, potable, fresh or consumed."""
-    meters = site.meters
-    inputs = [meter for meter in meters.values() if meter.role in WATER_INPUT_ROLES]
-    total: Terms = tuple(
-        (1.0, meter.id)
-        for meter in inputs
-        if not any(meters[up].role in WATER_INPUT_ROLES for up in above(meters, meter.id))
-    )
+    total = _total_water(site.meters)
     taken = {"fresh": "water_reclaimed", "consumed": "water_returned"}.get(site.wue_numerator)
     if site.wue_numerator == "potable":
         return by_role.get("water_potable", ())
@@ -157,6 +164,16 @@ def _water(site: Site, by_role: Mapping[str, Terms]) -> Terms:
     if site.wue_numerator == "consumed" and taken not in by_role:
         return ()
     return (*total, *((-1.0, meter) for _, meter in by_role.get(taken, ())))
+
+
+def _total_water(meters: Mapping[str, Meter]) -> Terms:
+    """All that comes in: the input meters that have none of these above them in the tree."""
+    return tuple(
+        (1.0, meter.id)
+        for meter in meters.values()
+        if meter.role in WATER_INPUT_ROLES
+        and not any(meters[up].role in WATER_INPUT_ROLES for up in above(meters, meter.id))
+    )
 
 
 def inputs(site: Site) -> dict[str, tuple[str, ...]]:

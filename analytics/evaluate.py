@@ -134,7 +134,7 @@ def label_of(kpi: Kpi, window: str | None) -> str:
 
 def basis_of(kpi: Kpi, site: Site) -> str | None:
     """What the numerator is made of, where the site has a choice."""
-    if kpi.name == "wue":
+    if kpi.name in ("wue", "wue_source"):
         return site.wue_numerator
     if kpi.name == "ref":
         return "on-site, ppa and certificate" if site.certificates is not None else "on-site"

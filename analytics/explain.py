@@ -38,6 +38,12 @@ SYMBOLS = {
     "certificate": "E_certificate",
     "carbon_location": "CO2_location",
     "carbon_market": "CO2_market",
+    "source_water": "W_source",
+    "water_total": "W_total",
+    "water_reused": "W_reused",
+    "water_recovered": "W_recovered",
+    "heat_reuse": "E_reuse",
+    "heat_removed": "Q_removed",
     "hours": "hours",
 }
 """How each quantity is written in a formula."""
@@ -50,6 +56,11 @@ _SIDES: dict[str, tuple[str, str]] = {
     "peak_demand_kw": ("import", "hours"),
     "cue_location": ("carbon_location", "e_it"),
     "cue_market": ("carbon_market", "e_it"),
+    "wue_source": ("water + source_water", "e_it"),
+    "erf": ("heat_reuse", "e_dc"),
+    "ere": ("e_dc - heat_reuse", "e_it"),
+    "cer": ("heat_removed", "cooling"),
+    "water_reclaimed_share": ("water_reused", "water_total + water_recovered"),
 }
 """Numerator and denominator in quantities; those of the subsystems follow a rule."""
 
@@ -319,6 +330,8 @@ def symbols(kpi: Kpi, numerator: Side, denominator: Side) -> str:
         above = f"min({above}, {below})"
     elif len(numerator) > 1:
         above = f"({above})"
+    if len(denominator) > 1:
+        below = f"({below})"
     return f"{above} / {below}"
 
 

@@ -286,7 +286,7 @@ def _plant(site: Site) -> Iterator[Stream]:
     groups = [(chillers, heat)] if single else [([a], b) for a, b in pairs]
     for machines, loads in groups:
         yield Stream(
-            name=f"lift {machines[0].id}", kind="chiller_curve", unit="kW", terms=_one(machines), space="plant",
+            name=f"{machines[0].id} curve", kind="chiller_curve", unit="kW", terms=_one(machines), space="plant",
             equipment=_shared(machines) or "chillers", waste=1, floor=0.0, gate=_one(loads),
             drivers=(_one(loads), *temperatures),
         )  # fmt: skip

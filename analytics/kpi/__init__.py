@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from analytics.kpi.base import Kpi
+from analytics.kpi.cer import CER
 from analytics.kpi.cue import CUE_LOCATION, CUE_MARKET
 from analytics.kpi.power import PEAK_DEMAND, UPS_EFFICIENCY
 from analytics.kpi.pue import DCIE, PUE
 from analytics.kpi.ref import REF
+from analytics.kpi.reuse import ERE, ERF
 from analytics.kpi.subsystems import OVERHEADS, PARTIAL_PUES
-from analytics.kpi.wue import WUE
+from analytics.kpi.wue import RECLAIMED, WUE, WUE_SOURCE
 
 KPIS: dict[str, Kpi] = {
     kpi.name: kpi
@@ -21,6 +23,11 @@ KPIS: dict[str, Kpi] = {
         PEAK_DEMAND,
         CUE_LOCATION,
         CUE_MARKET,
+        WUE_SOURCE,
+        ERF,
+        ERE,
+        CER,
+        RECLAIMED,
         *PARTIAL_PUES,
         *OVERHEADS,
     )

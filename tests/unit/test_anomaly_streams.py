@@ -56,7 +56,7 @@ def test_a_well_metered_site_is_watched_part_by_part() -> None:
         "supply": "supply",
         "chw-supply": "chw_supply",
         "oa-fraction": "outdoor_air",
-        "lift chiller": "chiller_curve",
+        "chiller curve": "chiller_curve",
     }
 
 
@@ -65,7 +65,7 @@ def test_a_well_metered_site_is_watched_part_by_part() -> None:
     [
         (("ahu-oat",), {"ahu-oat - oat"}),
         (("ups-in",), {"ups_loss"}),
-        (("chiller-heat",), {"lift chiller"}),
+        (("chiller-heat",), {"chiller curve"}),
         (("hall-air", "supply"), {"hall-air", "supply"}),
         (("water-tower", "water-evap"), {"water-tower", "water-evap", "unmetered water-site"}),
     ],
@@ -129,7 +129,7 @@ def test_a_judgement_names_every_meter_that_it_goes_by() -> None:
     assert set(by_name["ups_loss"]) == {"ups-in", "ups-out"}
     assert by_name["house"][0] == "house"
     assert "ups-out" not in by_name["house"]
-    assert set(by_name["lift chiller"]) == {"chiller", "chiller-heat", "cw-supply", "chw-supply"}
+    assert set(by_name["chiller curve"]) == {"chiller", "chiller-heat", "cw-supply", "chw-supply"}
 
 
 # -- their values ------------------------------------------------------------------------------------------------------
