@@ -29,12 +29,17 @@ _DOWN_FOR = 5 * MINUTE
 _ROUNDING = "1e-9"
 """Two exported shares that sum to the usable share may be off by so much."""
 _BY_SITE, _BY_METER, _BY_FAMILY = "by (site) ", "by (site, meter) ", "by (site, family) "
-_OVERHEAD, _PARTIAL = "overhead_", "ppue_"
+_OVERHEAD, _PARTIAL, _CARBON = "overhead_", "ppue_", "cue_"
 _SERIES = {
     "pue": "wattwell_site_pue_ratio",
     "wue": "wattwell_site_wue_litres_per_kilowatt_hour",
     "ref": "wattwell_site_renewable_energy_factor_ratio",
     "ups_efficiency": "wattwell_site_ups_efficiency_ratio",
+    "wue_source": "wattwell_site_wue_source_litres_per_kilowatt_hour",
+    "erf": "wattwell_site_energy_reuse_factor_ratio",
+    "ere": "wattwell_site_energy_reuse_effectiveness_ratio",
+    "cer": "wattwell_site_cooling_efficiency_ratio",
+    "water_reclaimed_share": "wattwell_site_reclaimed_water_ratio",
 }
 
 
@@ -111,7 +116,7 @@ def _kpi(rule: AlertRule, full: float) -> _Figure:
     usable = f"{_share('coverage', rule)} + {_share('estimated', rule)}"
     judged = f"{value}\nand\n({usable}) > {_number(full)} - {_ROUNDING}"
     found = replace(_plain(f"{stem}:judged", judged), given=value)
-    if rule.kpi not in ("pue", "dcie") and not rule.kpi.startswith((_OVERHEAD, _PARTIAL)):
+    if rule.kpi not in ("pue", "dcie", "ere") and not rule.kpi.startswith((_OVERHEAD, _PARTIAL)):
         return found
     withheld = f'max by (site) (wattwell_kpi_withheld{{kpi="{rule.kpi}",window="{rule.window}"}})'
     seen = {f"{stem}:seen": f"{stem}:judged\nor\n{withheld}"}
@@ -133,6 +138,9 @@ def _value(rule: AlertRule) -> str:
         if kpi.startswith(prefix):
             subsystem = f'subsystem="{kpi.removeprefix(prefix)}"'
             return f"{plus}max by (site) (wattwell_site_overhead_ratio{{{subsystem},{window}}})"
+    if kpi.startswith(_CARBON):
+        basis = f'basis="{kpi.removeprefix(_CARBON)}"'
+        return f"max by (site) (wattwell_site_cue_grams_per_kilowatt_hour{{{basis},{window}}}) / 1000"
     return f"max by (site) ({_SERIES[kpi]}{{{window}}})"
 
 

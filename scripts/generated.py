@@ -26,6 +26,8 @@ _UNITS = {
     "ratio": "1",
     "watts": "W",
     "litres": "L",
+    "grams_per_kilowatt_hour": "g/kWh",
+    "grams": "g",
     "celsius": "°C",
     "timestamp_seconds": "s since 1970, UTC",
     "seconds": "s",

@@ -1,4 +1,4 @@
-"""Energy reuse factor, E_reuse / E_DC (ISO/IEC 30134-6); reuse effectiveness, (E_DC - E_reuse) / E_IT (The Green Grid)."""
+"""Energy reuse factor, E_reuse / E_DC (ISO/IEC 30134-6), and effectiveness, (E_DC - E_reuse) / E_IT (Green Grid)."""
 
 from __future__ import annotations
 

@@ -245,6 +245,8 @@ def water() -> Json:
         (6, coverage_stat("wue")),
     ]
     wanted = over_time(litres, "water")
+    source = over_time(f"wattwell_site_wue_source_litres_per_kilowatt_hour{{{ONE}, {WINDOW}}}", "WUE at source")
+    behind = "With the water behind the electricity, by the factor ewif_l_per_kwh."
     leaks = "Litres in the hour before: a leak shows as a floor at night."
     return _of_one_site(
         "wattwell-water",
@@ -256,8 +258,9 @@ def water() -> Json:
             (
                 9,
                 [
-                    (12, graph("Water, rolling hour", leaks, [hour], amount)),
-                    (12, graph("Water, rolling $window", "Litres in the window before.", [wanted], amount)),
+                    (8, graph("Water, rolling hour", leaks, [hour], amount)),
+                    (8, graph("Water, rolling $window", "Litres in the window before.", [wanted], amount)),
+                    (8, graph("WUE at source, rolling $window", behind, [source], unit)),
                 ],
             ),
         ],

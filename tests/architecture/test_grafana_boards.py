@@ -30,7 +30,18 @@ UNITS = {"none", "percentunit", "watt", "celsius", "litre", "massg", "s", "dateT
 """Of Grafana's list (getValueFormats of @grafana/data); ``suffix:`` goes before a unit of one's own."""
 BUILT_IN = {"__range", "__rate_interval", "__url_time_range", "__data", "__field"}
 UIDS = {f"wattwell-{name}" for name in ("fleet", "site", "water", "renewables", "findings", "ingest", "flux")}
-UNSHOWN = {"wattwell_kpi_withheld": "for the rule on PUE below 1; a site's page says why a figure is withheld"}
+UNSHOWN = {
+    "wattwell_kpi_withheld": "for the rule on PUE below 1; a site's page says why a figure is withheld",
+    **dict.fromkeys(
+        (
+            "wattwell_site_energy_reuse_factor_ratio",
+            "wattwell_site_energy_reuse_effectiveness_ratio",
+            "wattwell_site_cooling_efficiency_ratio",
+            "wattwell_site_reclaimed_water_ratio",
+        ),
+        "few sites have the meters for it; the page of one that has shows it",
+    ),
+}
 """Metrics that no board shows, and why not."""
 FLUX_PRELUDE = (
     'option v = {defaultBucket: "b", timeRangeStart: -1h, timeRangeStop: now(), windowPeriod: 1m}\n'  # Grafana's own

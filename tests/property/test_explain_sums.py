@@ -44,7 +44,8 @@ def test_the_parts_add_up_to_the_figure(question: Question) -> None:
         count = span.width // grid
         assert apart.usable / count == value.usable
         assert sum(blame.end - blame.start for blame in apart.blames) == (count - apart.usable) * grid
-        assert all(blame.meters or blame.unserved or blame.factors for blame in apart.blames), "somebody is always to blame"
+        blamed = [(*blame.meters, *blame.unserved, *blame.factors) for blame in apart.blames]
+        assert all(blamed), "somebody is always to blame"
         for side, wanted in ((apart.numerator, value.numerator), (apart.denominator, value.denominator)):
             terms = apart.terms(side)
             parts = [term.sign * amount for term in terms for _, amount in term.parts]

@@ -32,6 +32,7 @@ ROLES = {
     "a": None,
     "b": None,
     "water": "water_input",
+    "heat": "heat_reuse",
 }
 QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -106,6 +107,9 @@ def test_identities(question: tuple[KpiBook, Site, Cells, Interval, int]) -> Non
     pue, dcie = found["pue"], found["dcie"]
     assume(pue.value is not None and dcie.value is not None)
     assert math.isclose((pue.value or 0) * (dcie.value or 0), 1, rel_tol=1e-12)
+    erf, ere = found["erf"], found["ere"]
+    if erf.value is not None and ere.value is not None and ere.usable == erf.usable == pue.usable:
+        assert abs(ere.value - (pue.value or 0) * (1 - erf.value)) <= 1e-12 * (1 + abs(ere.value) + (pue.value or 0))
     for part in SUBSYSTEMS:
         partial, overhead = found[f"ppue_{part}"], found[f"overhead_{part}"]
         assert (partial.usable, partial.coverage) == (overhead.usable, overhead.coverage)

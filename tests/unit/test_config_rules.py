@@ -221,7 +221,7 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("http", {"listen": "[::g]:80"}, "http.listen", "HOST:PORT"),
     ("http", {"token_file": "absent"}, "http.token_file", "no such file"),
     (f"{RULE}.name", "a b", "alerts[0].name", "letters"),
-    (f"{RULE}.kpi", "erf", "alerts[0].kpi", "not available in this release"),
+    (f"{RULE}.kpi", "cfe", "alerts[0].kpi", "not available in this release"),
     (f"{RULE}.kpi", "overhead_cool", "alerts[0].kpi", "did you mean overhead_cooling"),
     (f"{RULE}.window", "month", "alerts[0].window", "1h 24h 7d 30d 365d"),
     (f"{RULE}.window", ..., "alerts[0].window", "required"),

@@ -57,14 +57,14 @@ def test_every_kpi_of_the_first_release_is_there() -> None:
     parts = [
         f"{kind}_{part}" for kind in ("ppue", "overhead") for part in ("cooling", "power_chain", "lighting", "other")
     ]
-    carbon = ["cue_location", "cue_market"]
-    assert set(KPIS) == {"pue", "wue", "ref", "dcie", "ups_efficiency", "peak_demand_kw", *carbon, *parts}
+    later = ["cue_location", "cue_market", "wue_source", "erf", "ere", "cer", "water_reclaimed_share"]
+    assert set(KPIS) == {"pue", "wue", "ref", "dcie", "ups_efficiency", "peak_demand_kw", *later, *parts}
 
 
 def test_category_and_unit_stand_where_e_it_is_used() -> None:
     site = a_site(PLANT | {"water": "water_input"})
     found = {name: kpi(site, LOADS | {"water": [80.0]}, name) for name in KPIS}
-    without = {"ref", "ups_efficiency", "peak_demand_kw"}
+    without = {"ref", "ups_efficiency", "peak_demand_kw", "erf", "cer", "water_reclaimed_share"}
     assert {name for name, value in found.items() if value.category is None} == without
     assert {value.category for name, value in found.items() if name not in without} == {1}
     assert (found["wue"].unit, found["wue"].value, found["peak_demand_kw"].unit) == ("L/kWh", 0.8, "kW")

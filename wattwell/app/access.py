@@ -32,7 +32,7 @@ _PAUSE = 0.1
 _FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "rejects", "unmapped", "problems")
 _LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
 _DESK = ("silences", "silence", "maintenance", "expire", "acknowledge", "receivers", "suggest")
-_FOUND = ("findings", "finding", "judge")
+_FOUND = ("findings", "finding", "models", "judge")
 QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK, *_FOUND)
 """Methods of the engine that a command may ask over the socket."""
 

@@ -20,6 +20,7 @@ from wattwell.web.finding_words import (
     FAMILIES,
     a_year,
     happened,
+    judged,
     money,
     pieces,
     seen,
@@ -37,6 +38,8 @@ _WIDE = 100
 def findings(args: Namespace) -> int:
     """``wattwell findings``: ranked by money, or one of them in full."""
     config = load(args.config)
+    if args.models:
+        return _models(args, config)
     with reach(config, detect=True) as access:
         access.refresh()
         if args.id is not None:
@@ -57,6 +60,20 @@ def findings(args: Namespace) -> int:
     for site, each in limits:
         if not args.json and each["code"].startswith("findings."):
             print(f"\n{site}: {each['message']}")
+    return 0
+
+
+def _models(args: Namespace, config: Config) -> int:
+    """What is watched, and how well it is expected."""
+    if any(getattr(args, name) is not None for name in ("start", "end", "status", "limit")):
+        raise UsageError("--models lists what is watched today; leave --from, --to, --status and --limit out")
+    with reach(config, detect=True) as access:
+        access.refresh()
+        rows = access.ask("models", site=args.site)
+    if args.json:
+        emit(rows)
+    else:
+        table("models", [row if row["accepted"] is None else row | {"accepted": judged(row)} for row in rows])
     return 0
 
 

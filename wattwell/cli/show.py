@@ -34,6 +34,20 @@ _COLUMNS = {
     "series": ("meter", "start", "value", "unit", "measured", "estimated", "missing", "recovered"),
     "events": ("site", "meter", "event", "at", "before", "after", "booked", "unit", "state"),
     "rejects": ("site", "meter", "topic", "at", "reason", "value", "count"),
+    "models": (
+        "site",
+        "name",
+        "kind",
+        "space",
+        "hours",
+        "cv_rmse",
+        "nmbe",
+        "accepted",
+        "rmse",
+        "weekly",
+        "unit",
+        "unjudged",
+    ),
     "unmapped": ("topic", "count", "first_seen", "last_seen", "example"),
     "alerts": ("site", "name", "meter", "state", "value", "since", "fired_at", "resolved_at", "told"),
     "silences": ("id", "kind", "state", "alerts", "from", "until", "author", "reason"),
@@ -48,6 +62,7 @@ _NOTHING = {
     "series": "No interval values are stored in that span.",
     "events": "No meter events.",
     "rejects": "No reading was rejected.",
+    "models": "Nothing is watched yet: no readings, or nothing that a detector could look at.",
     "unmapped": "Every topic seen is bound to a meter.",
     "alerts": "No alert rules.",
     "silences": "No silences.",
@@ -56,7 +71,7 @@ _NOTHING = {
 }
 
 
-_PROSE = {"notes", "message", "remedy", "example", "what", "points"}
+_PROSE = {"notes", "message", "remedy", "example", "what", "points", "unjudged"}
 """Columns that may be folded; the others stay whole, however narrow the terminal is."""
 _NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count", "measured", "estimated", "missing"} | {
     "parent_amount",
@@ -64,7 +79,13 @@ _NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count",
     "residual",
     "tolerance",
     "share",
+    "hours",
+    "cv_rmse",
+    "nmbe",
+    "rmse",
+    "weekly",
 }
+_SHARES = {"usable", "coverage", "measured", "estimated", "missing", "share", "cv_rmse", "nmbe"}
 _LEAST_PROSE = 24
 
 
@@ -103,8 +124,8 @@ def _cell(name: str, row: Mapping[str, Any]) -> str:
     value = row.get(name)
     if value is None:
         return "-"
-    if name in {"usable", "coverage", "measured", "estimated", "missing", "share"} and isinstance(value, float):
-        return f"{value:.1%}"
+    if name in _SHARES and isinstance(value, float):
+        return f"{value:z.1%}"
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value)

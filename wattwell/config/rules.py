@@ -23,19 +23,16 @@ KPIS = (
     *(f"overhead_{subsystem}" for subsystem in SUBSYSTEMS),
     "ups_efficiency",
     "peak_demand_kw",
-)
-"""KPIs that a rule may watch in this release."""
-LATER_KPIS = (
+    "cue_location",
+    "cue_market",
     "wue_source",
     "erf",
     "ere",
     "cer",
-    "cue_location",
-    "cue_market",
-    "cfe",
     "water_reclaimed_share",
-    "load_factor",
 )
+"""KPIs that a rule may watch in this release."""
+LATER_KPIS = ("cfe", "load_factor")
 POWERS = ("total", "it", *SUBSYSTEMS)
 """Subsystems whose power a rule may watch."""
 DEFAULT_SEVERITY = "warning"

@@ -80,7 +80,7 @@ class Engine:
         self.enter_readings = self._auditor.enter_readings
         self._found = FindingsDesk(config, store, detector, self._maintenance, clock)
         self.findings, self.finding, self.judge = self._found.findings, self._found.finding, self._found.judge
-        self.finding_counts = self._found.counts
+        self.finding_counts, self.models = self._found.counts, self._found.models
         self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
         desk = AlertDesk(config, store, self.watch, clock)
         self.silence, self.silences, self.maintenance = desk.silence, desk.silences, desk.maintenance

@@ -33,6 +33,12 @@ _STRETCH = 31 * DAY
 MOST_READINGS = 40_000_000
 """So many are followed for one figure: 500 meters that report every minute over a month are 22 million, 5 seconds."""
 _FAR = 2**61
+_UNITS = {
+    "hours": "h",
+    **dict.fromkeys(("water", "source_water", "water_total", "water_reused", "water_recovered"), "L"),
+    **dict.fromkeys(("carbon_location", "carbon_market"), "kg"),
+}
+"""Of quantities that are not kWh."""
 
 
 def window_of(
@@ -133,7 +139,7 @@ def _side(site: Site, terms: Sequence[Term], value: float | None) -> Document:
     scale = math.fsum(abs(amount) for term in terms for _, amount in term.parts)
     if abs(limit) <= 1e-9 * scale:
         limit = 0.0
-    unit = "h" if terms[0].quantity == "hours" else "L" if terms[0].quantity == "water" else "kWh"
+    unit = _UNITS.get(terms[0].quantity, "kWh")
     return {
         "value": value,
         "unit": unit,
@@ -146,7 +152,7 @@ def _side(site: Site, terms: Sequence[Term], value: float | None) -> Document:
 def _term(site: Site, term: Term) -> Document:
     parts = []
     for part, amount in term.parts:
-        role = site.meters[part.name].role if part.kind == "meter" else None
+        role = site.meters[part.name].role if part.kind in ("meter", "hourly") else None
         signed = term.sign * amount
         parts.append(
             {"kind": part.kind, "name": part.name, "role": role, "factor": term.sign * part.factor, "amount": signed}
@@ -179,6 +185,7 @@ def _blame(blame: Blame, grid: int) -> Document:
         "intervals": (blame.end - blame.start) // grid,
         "meters": list(blame.meters),
         "unserved": [SYMBOLS[name] for name in blame.unserved],
+        "factors": list(blame.factors),
     }
 
 

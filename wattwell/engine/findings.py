@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from alerts import documents
+from analytics.anomaly.quality import Model
 from wattwell.config.settings import Config
 from wattwell.engine import feedback
 from wattwell.engine.analyse import Changed
@@ -68,6 +69,8 @@ class Advance:
     """Ids on record that changed data have disproved."""
     unjudged: Mapping[str, str] = field(default_factory=dict)
     """By name of what is watched, why it could not be judged of late."""
+    models: tuple[Model, ...] = ()
+    """What is expected of each of them, and how well."""
 
 
 class Detector(Protocol):
@@ -101,6 +104,7 @@ class _Record:
     open: Mapping[str, Finding] = field(default_factory=dict)
     closed: Mapping[str, Finding] = field(default_factory=dict)
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[Model, ...] = ()
 
     def all(self) -> tuple[Finding, ...]:
         return (*self.open.values(), *self.closed.values())
@@ -115,7 +119,8 @@ class _Record:
         surplus = max(len(closed) - CLOSED_KEPT, 0)
         for key in sorted(closed, key=lambda key: closed[key].end or 0)[:surplus]:
             del closed[key]
-        return _Record(at, opened, self.closed if closed == self.closed else closed, came.unjudged)
+        past = self.closed if closed == self.closed else closed
+        return _Record(at, opened, past, came.unjudged, came.models)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +312,11 @@ class FindingsDesk:
         parts = [f"{_listed(names)} ({why})" for why, names in by_reason.items()]
         return f"no finding can be made of {'; '.join(parts)}" if parts else None
 
+    def models(self, site: str | None = None) -> list[Document]:
+        """See :class:`~wattwell.engine.queries.Queries`."""
+        chosen = [each.id for each in self._chosen(site)]
+        return [{"site": name} | asdict(each) for name in chosen for each in self._records[name].models]
+
     def excess(self, site: str, at: int) -> dict[str, Excess]:
         """By family that was ever found at a site: the findings that were open at an instant, as known today."""
         record, now, verdicts = self._records[site], self._clock(), self._verdicts
@@ -404,7 +414,8 @@ def _due_name(site: str) -> str:
 def _documents(site: str, record: _Record, before: _Record) -> dict[str, str]:
     """The documents that differ from what was stored."""
     name = _open_name(site)
-    shown = {"at": record.at, "findings": _written(record.open), "unjudged": dict(record.unjudged)}
+    watched = {"unjudged": dict(record.unjudged), "models": [asdict(each) for each in record.models]}
+    shown = {"at": record.at, "findings": _written(record.open)} | watched
     found = {name: documents.write(name, VERSION, shown)}
     if record.closed is not before.closed:
         name = _closed_name(site)
@@ -419,19 +430,15 @@ def _written(findings: Mapping[str, Finding]) -> list[dict[str, Any]]:
 def _load(store: ReadingStore, site: str) -> _Record:
     """The record of a site; DocumentError for one that cannot be read."""
     opened, closed = store.load_state(_open_name(site)), store.load_state(_closed_name(site))
-    at: int | None = None
-    found: dict[str, Finding] = {}
-    past: dict[str, Finding] = {}
-    unjudged: dict[str, str] = {}
-    if opened is not None:
-        at, found, unjudged = documents.read(opened, _open_name(site), VERSION, _open_parsed)
+    record = _Record() if opened is None else documents.read(opened, _open_name(site), VERSION, _open_parsed)
     if closed is not None:
-        past = documents.read(closed, _closed_name(site), VERSION, _parsed)
-    return _Record(at, found, past, unjudged)
+        record = replace(record, closed=documents.read(closed, _closed_name(site), VERSION, _parsed))
+    return record
 
 
-def _open_parsed(document: Mapping[str, Any]) -> tuple[int | None, dict[str, Finding], dict[str, str]]:
-    return document["at"], _parsed(document), dict(document.get("unjudged", {}))
+def _open_parsed(document: Mapping[str, Any]) -> _Record:
+    models = tuple(Model(**each) for each in document.get("models", ()))
+    return _Record(document["at"], _parsed(document), {}, dict(document.get("unjudged", {})), models)
 
 
 def _parsed(document: Mapping[str, Any]) -> dict[str, Finding]:

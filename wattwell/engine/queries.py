@@ -131,6 +131,13 @@ class Queries(Protocol):
         """One finding, with course[] (label, unit, step_seconds and the columns start, actual, expected, low, high) and
         history[] (at, verdict, until, author, note); UnknownError for one that is not known."""
 
+    def models(self, site: str | None = None) -> list[Document]:
+        """What is watched, and how well it is expected in its own healthy history; nothing before a detector looked.
+
+        Each: site, name, kind, unit, space, hours (of that history), cv_rmse and nmbe (shares; of energy and water),
+        rmse and weekly (in the unit), accepted (by ASHRAE Guideline 14) and unjudged (why it was not judged of late).
+        """
+
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:

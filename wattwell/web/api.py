@@ -191,6 +191,10 @@ def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
     def finding(id: str, _: Annotated[shapes.NoQuery, Query()]) -> Response:
         return _json(queries.finding(id))
 
+    @api.get("/models", response_model=list[shapes.ModelShape], summary="What is watched, and how well it is expected")
+    def models(asked: Annotated[shapes.SiteQuery, Query()]) -> Response:
+        return asker.rows(queries.models(asker.known(asked.site)))
+
     @api.get("/events", response_model=list[shapes.EventShape], summary="The meter-event ledger")
     def events(asked: Annotated[shapes.EventQuery, Query()]) -> Response:
         return asker.rows(queries.events(asker.known(asked.site), asked.meter, asked.from_, asked.to))

@@ -136,6 +136,21 @@ def sums(found: Document) -> Iterator[tuple[str, str]]:
     yield "Confidence", share(found["confidence"])
 
 
+def judged(model: Document) -> str:
+    """Whether Guideline 14 accepts what is expected of something that is watched."""
+    return NONE if model["accepted"] is None else "yes" if model["accepted"] else "no"
+
+
+def tenths(value: float | None) -> str:
+    """A share in per cent and tenths."""
+    return NONE if value is None else f"{100 * value:z,.1f}{NARROW}%"
+
+
+def measured(value: float | None, unit: str) -> str:
+    """A number of three digits in its unit; a ratio has none."""
+    return NONE if value is None else f"{value:,.3g}" + ("" if unit == "1" else f"{NARROW}{unit}")
+
+
 def happened(entry: Document, zone: str) -> str:
     """An entry of a finding's history."""
     what = entry["verdict"] if entry["author"] is None else _SAID[entry["verdict"]]

@@ -21,7 +21,19 @@ from wattwell.model import KpiValue
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text exposition format that every Prometheus since 0.4 reads."""
 
-_OVERHEAD = "overhead_"
+_OVERHEAD, _CARBON = "overhead_", "cue_"
+_RATIOS = (
+    (
+        "wue_source_litres_per_kilowatt_hour",
+        "wue_source",
+        "Water over the window, and the water behind the electricity, by kilowatt-hour of IT energy.",
+    ),
+    ("energy_reuse_factor_ratio", "erf", "Reused energy over the window by total energy."),
+    ("energy_reuse_effectiveness_ratio", "ere", "Total energy less reused energy over the window by IT energy."),
+    ("cooling_efficiency_ratio", "cer", "Heat removed over the window by the energy of the cooling."),
+    ("reclaimed_water_ratio", "water_reclaimed_share", "Reclaimed and recovered water by all water of the window."),
+)
+"""(metric, KPI, help)"""
 _Labels = tuple[str, ...]
 _Key = TypeVar("_Key", bound=_Labels)
 _Family = GaugeMetricFamily | CounterMetricFamily
@@ -112,6 +124,21 @@ def _plant_families(kpis: Sequence[KpiValue]) -> Iterable[Metric]:
         "Highest mean power of a grid interval in the window that was taken from the utility.",
         ("site", "window"),
         {key: kilowatts * 1000 for key, kilowatts in _values(kpis, "peak_demand_kw").items()},
+    )
+    for name, kpi, help_text in _RATIOS:
+        yield _gauge(f"wattwell_site_{name}", help_text, ("site", "window"), _values(kpis, kpi))
+    carbon = [k for k in kpis if k.kpi.startswith(_CARBON) and k.window is not None and k.value is not None]
+    yield _gauge(
+        "wattwell_site_cue_grams_per_kilowatt_hour",
+        "Carbon usage effectiveness over the window, grams of CO2 equivalent by kilowatt-hour of IT energy.",
+        ("site", "window", "basis"),
+        {(k.site, k.window or "", k.basis or ""): k.value * 1000 for k in carbon if k.value is not None},
+    )
+    yield _gauge(
+        "wattwell_site_carbon_grams",
+        "CO2 equivalent over the window, the numerator of CUE.",
+        ("site", "window", "basis"),
+        {(k.site, k.window or "", k.basis or ""): k.numerator * 1000 for k in carbon if k.numerator is not None},
     )
     litres = {(k.site, k.window): k.numerator for k in kpis if k.kpi == "wue" and k.numerator is not None}
     yield _gauge(

@@ -110,6 +110,7 @@ class Pages:
             several=len(sites) > 1,
             found=found[:_LATEST],
             count_found=len(found),
+            models=self._queries.models(site["id"]),
             tell=finding_words,
         )
 

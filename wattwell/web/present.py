@@ -228,6 +228,10 @@ def question(document: Document) -> dict[str, str]:
 
 
 def shown_figures(documents: Sequence[Document]) -> list[Figure]:
-    """The cards of a site: the usual ones, and the others that the engine answers."""
-    answered = {document["kpi"] for document in documents}
+    """The cards of a site: the usual ones, and the others that it has the meters and factors for."""
+    answered = {
+        document["kpi"]
+        for document in documents
+        if not any(issue["code"] == "input.missing" for issue in document["issues"])
+    }
     return [figure for figure in FIGURES if figure.always or figure.kpi in answered]

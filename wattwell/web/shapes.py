@@ -307,6 +307,26 @@ class FindingDetailShape(FindingShape):
     history: list[dict[str, Any]] = Field(description="at, verdict, until, author and note")
 
 
+class ModelShape(_Shape):
+    """What a detector expects of one thing that it watches, and how well, by the hour (ASHRAE Guideline 14).
+
+    Each hour of healthy history is forecast without the ten days about it. Unknown is null.
+    """
+
+    site: str
+    name: str
+    kind: str
+    unit: str
+    space: str = Field(description="What it goes with: load, weather, plant, or profile, the clock")
+    hours: int = Field(description="Healthy hours that it is learnt from")
+    cv_rmse: float | None = Field(description="CV(RMSE), a share; of energy and water")
+    nmbe: float | None = Field(description="Likewise; positive where too little is expected")
+    rmse: float | None = Field(description="Root mean square error of an hour, in its unit")
+    weekly: float | None = Field(description="Standard error of the mean of a week, in its unit")
+    accepted: bool | None = Field(description="Whether both shares are within the guideline's limits for hours")
+    unjudged: str | None = Field(description="Why it was not judged in the last day; null where it was, or rests")
+
+
 _SITE = Field(None, description="Site id; without it every site", min_length=1)
 _ONE_SITE = Field(None, description="Site id; may be left out where there is one site", min_length=1)
 _METER = Field(None, description="Meter id; without it every meter", min_length=1)

@@ -131,6 +131,9 @@ class Telling:
             return f"left the site in the interval in which it was made ({part['name']})"
         if part["kind"] == "length":
             return "length of an interval"
+        if part["kind"] == "hourly":
+            factor = "" if abs(part["factor"]) == 1 else f"{number(part['factor'])} times "
+            return f"{part['name']} ({part['role'] or 'no role'}), counts {factor}by the factor of each hour"
         factor = "" if abs(part["factor"]) == 1 else f", counts {number(part['factor'])} times"
         return f"{part['name']} ({part['role'] or 'no role'}){factor}"
 
@@ -138,6 +141,7 @@ class Telling:
         """Why a span does not count."""
         why = [f"no value of {', '.join(span['meters'])}"] if span["meters"] else []
         why += [f"no meter of {name} is in service" for name in span["unserved"]]
+        why += [f"the factor {name} has no value for the hour" for name in span["factors"]]
         return "; ".join(why) or "no value"
 
     def ledger(self) -> Iterator[str]:
