@@ -14,6 +14,7 @@ from tests.sites import GRID, T0, a_site, cells, codes, kpi, meter
 from wattwell.engine.explain import take_apart
 from wattwell.intervals import DAY, HOUR, Interval
 from wattwell.model import Factor, Site
+from wattwell.web.wording import Telling
 
 NAN = math.nan
 FIXED = {"grid_kg_per_kwh": Factor(constant=0.4), "market_kg_per_kwh": Factor(constant=0.1)}
@@ -166,3 +167,12 @@ def test_an_explanation_names_the_factor_and_who_is_to_blame() -> None:
     assert market is not None
     assert [part.factor for part, _ in market.terms(market.numerator)[0].parts] == [0.1, 0.2]
     assert market.blames == []
+
+
+def test_it_is_told_in_words() -> None:
+    tell = Telling({"local": {"timezone": "UTC"}})
+    part = {"kind": "hourly", "name": "grid", "role": "utility_import", "factor": 1.0}
+    assert tell.part(part) == "grid (utility_import), counts by the factor of each hour"
+    assert tell.part(part | {"factor": 0.5}) == "grid (utility_import), counts 0.5 times by the factor of each hour"
+    span = {"meters": ["it"], "unserved": [], "factors": ["grid_kg_per_kwh"]}
+    assert tell.blame(span) == "no value of it; the factor grid_kg_per_kwh has no value for the hour"
