@@ -211,6 +211,25 @@ def _cold(model: _Model) -> None:
             "electric_input_to_cooling_output_ratio_function_of_part_load_ratio_curve_name": "Chiller EIRFPLR",
         }
     }
+    _curves(model)
+    for branch in model["Branch"].values():
+        for part in branch["components"]:
+            if part["component_object_type"] == "Chiller:Electric":
+                part["component_object_type"] = "Chiller:Electric:EIR"
+    for parts in model["PlantEquipmentList"].values():
+        for part in parts["equipment"]:
+            if part["equipment_object_type"] == "Chiller:Electric":
+                part["equipment_object_type"] = "Chiller:Electric:EIR"
+    model["PlantLoop"]["Condenser Loop"]["maximum_loop_flow_rate"] = CONDENSER_FLOW
+    model["PlantLoop"]["Chilled Water Loop"]["maximum_loop_flow_rate"] = 0.0045
+    model["Pump:VariableSpeed"]["Cond Circ Pump"]["design_maximum_flow_rate"] = CONDENSER_FLOW
+    model["Pump:VariableSpeed"]["CW Circ Pump"]["design_maximum_flow_rate"] = 0.0045
+    tower = model["CoolingTower:VariableSpeed"]["Cooling Tower"]
+    tower.update(basin_heater_capacity=120.0, design_water_flow_rate=CONDENSER_FLOW)
+
+
+def _curves(model: _Model) -> None:
+    """Capacity and input by both waters' temperatures, and input by part load."""
     bounds = {
         "minimum_value_of_x": 3.0,
         "maximum_value_of_x": 18.0,
@@ -231,20 +250,6 @@ def _cold(model: _Model) -> None:
         "minimum_value_of_x": 0.1,
         "maximum_value_of_x": 1.1,
     }
-    for branch in model["Branch"].values():
-        for part in branch["components"]:
-            if part["component_object_type"] == "Chiller:Electric":
-                part["component_object_type"] = "Chiller:Electric:EIR"
-    for parts in model["PlantEquipmentList"].values():
-        for part in parts["equipment"]:
-            if part["equipment_object_type"] == "Chiller:Electric":
-                part["equipment_object_type"] = "Chiller:Electric:EIR"
-    model["PlantLoop"]["Condenser Loop"]["maximum_loop_flow_rate"] = CONDENSER_FLOW
-    model["PlantLoop"]["Chilled Water Loop"]["maximum_loop_flow_rate"] = 0.0045
-    model["Pump:VariableSpeed"]["Cond Circ Pump"]["design_maximum_flow_rate"] = CONDENSER_FLOW
-    model["Pump:VariableSpeed"]["CW Circ Pump"]["design_maximum_flow_rate"] = 0.0045
-    tower = model["CoolingTower:VariableSpeed"]["Cooling Tower"]
-    tower.update(basin_heater_capacity=120.0, design_water_flow_rate=CONDENSER_FLOW)
 
 
 def _programs(model: _Model) -> None:
