@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ def answers(port: int) -> bool:
 
 
 @dataclass
-class Server:
+class Server(ABC):
     """A server of one test: its files in ``folder``, what it says in ``folder/NAME.log``."""
 
     name: ClassVar[str]
@@ -70,9 +71,9 @@ class Server:
         """Where it answers, for one that speaks HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
+    @abstractmethod
     def arguments(self) -> Sequence[str | Path]:
         """What it is started with; writes its configuration, where it has one."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Starts the server and waits until it accepts connections."""
