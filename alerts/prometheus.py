@@ -39,6 +39,8 @@ _SERIES = {
     "erf": "wattwell_site_energy_reuse_factor_ratio",
     "ere": "wattwell_site_energy_reuse_effectiveness_ratio",
     "cer": "wattwell_site_cooling_efficiency_ratio",
+    "cfe": "wattwell_site_carbon_free_ratio",
+    "load_factor": "wattwell_site_load_factor_ratio",
     "water_reclaimed_share": "wattwell_site_reclaimed_water_ratio",
 }
 

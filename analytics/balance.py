@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analytics.factors import Scaled, scaled_column, scaled_sides
+from analytics.factors import FACTOR_OF, GRID_CARBON_FREE, Scaled, hourly, scaled_column, scaled_sides
+from analytics.matching import matched
 from wattwell.model import Bool, Certificate, Float64, Int64, Meter, Site, SiteIntervals
 from wattwell.roles import (
     COOLING_ROLES,
@@ -185,6 +186,8 @@ def inputs(site: Site) -> dict[str, tuple[str, ...]]:
         found["power_chain"] = (*found["ups_input"], *found.get("e_it", ()))
     if "pv" in found:
         found["onsite"] = (*found["pv"], *found.get("export", ()))
+    if GRID_CARBON_FREE in found:
+        found["onsite_matched"] = found.get("onsite", ())
     return found | dict.fromkeys(contracts(site.certificates), ())
 
 
@@ -194,18 +197,20 @@ def inputs(site: Site) -> dict[str, tuple[str, ...]]:
 def quantities(site: Site, grid: SiteGrid, terms: Mapping[str, Terms] | None = None) -> dict[str, Quantity]:
     """Every quantity that the site's meters and certificates allow, by name; ``terms``: its :func:`sides`, if known."""
     plain = sides(site) if terms is None else terms
-    found = {name: _sum(site, grid, each) for name, each in plain.items()}
-    found |= {name: _scaled(site, grid, name, each) for name, each in scaled_sides(site, plain).items()}
+    found = {name: sum_of(site, grid, each) for name, each in plain.items()}
+    found |= {name: scaled_sum(site, grid, name, each) for name, each in scaled_sides(site, plain).items()}
     if "ups_input" in found and "e_it" in found:
         found["power_chain"] = _power_chain(found["ups_input"], found["e_it"])
     if "pv" in found:
         found["onsite"] = _onsite(found["pv"], found.get("export"))
+    if GRID_CARBON_FREE in found:
+        found |= _matched(site, grid, found)
     for kind, rows in contracts(site.certificates).items():
         found[kind] = even(rows, grid)
     return found
 
 
-def _sum(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
+def sum_of(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
     """A side's sum over the meters that are in service."""
     length = len(grid.start)
     value, measured = np.zeros(length), np.ones(length)
@@ -226,7 +231,7 @@ def _sum(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
     return Quantity(value=np.where(usable, value, 0.0), usable=usable, served=fed, measured=measured)
 
 
-def _scaled(site: Site, grid: SiteGrid, name: str, terms: Scaled) -> Quantity:
+def scaled_sum(site: Site, grid: SiteGrid, name: str, terms: Scaled) -> Quantity:
     """A sum by factors over the meters that are in service; without its factor an interval is not usable."""
     length = len(grid.start)
     value, measured = np.zeros(length), np.ones(length)
@@ -262,6 +267,22 @@ def _onsite(pv: Quantity, export: Quantity | None) -> Quantity:
         served=pv.served,
         measured=np.minimum(pv.measured, export.measured),
     )
+
+
+def _matched(site: Site, grid: SiteGrid, found: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """What was carbon-free, by whole UTC hours: on-site energy as far as it was used, and the grid's part of the rest.
+
+    Only E_DC is missed where none of its meters is in service; there it has no usable hour either.
+    """
+    load, onsite = found["e_dc"].required(), found.get("onsite", even([], grid))
+    known = load.usable & found[GRID_CARBON_FREE].usable & onsite.usable
+    share = hourly(site.factors[FACTOR_OF[GRID_CARBON_FREE]], grid.start)
+    covered, rest, counts = matched(grid.start, grid.grid, load.value, onsite.value, share, known)
+    everywhere = np.ones(len(rest), dtype=np.bool_)
+    return {
+        GRID_CARBON_FREE: replace(load, value=rest, usable=counts, served=everywhere),
+        "onsite_matched": replace(onsite, value=covered, usable=counts),
+    }
 
 
 def contracts(certificates: Sequence[Certificate] | None) -> dict[str, list[Certificate]]:

@@ -95,7 +95,7 @@ def _combine(kpi: Kpi, sums: Sums, available: Collection[str], rules: Rules) -> 
     values: Mapping[str, float] = named(kpi.quantities(available), sums)
     if kpi.peak:
         peak = sums.peak if math.isfinite(sums.peak) else 0.0
-        values = {**values, "peak": peak, "hours": rules.grid / HOUR}
+        values = {**values, "peak": peak, "hours": rules.grid / HOUR, "intervals": sums.usable}
     return kpi.combine(values)
 
 

@@ -16,9 +16,10 @@ from itertools import pairwise
 import numpy as np
 
 from analytics.balance import Quantity, SiteGrid, contracts, even, inputs, members, quantities, served_by, sides
-from analytics.factors import FACTOR_OF, hourly, scaled_column, scaled_sides
+from analytics.factors import FACTOR_OF, GRID_CARBON_FREE, hourly, scaled_column, scaled_sides
 from analytics.kpi.base import Kpi
 from analytics.kpi.subsystems import METERED
+from analytics.matching import some_in_hour, whole_hours
 from wattwell.intervals import HOUR
 from wattwell.model import Bool, Float64, Int64, Site
 
@@ -44,6 +45,10 @@ SYMBOLS = {
     "water_recovered": "W_recovered",
     "heat_reuse": "E_reuse",
     "heat_removed": "Q_removed",
+    "onsite_matched": "E_onsite_matched",
+    "grid_carbon_free": "E_grid_carbon_free",
+    "import_mean": "mean P_import",
+    "import_peak": "max P_import",
     "hours": "hours",
 }
 """How each quantity is written in a formula."""
@@ -54,6 +59,8 @@ _SIDES: dict[str, tuple[str, str]] = {
     "ref": ("onsite - onsite_sold + ppa + certificate", "e_dc"),
     "ups_efficiency": ("it_ups", "ups_input"),
     "peak_demand_kw": ("import", "hours"),
+    "load_factor": ("import_mean", "import_peak"),
+    "cfe": ("onsite_matched + grid_carbon_free", "e_dc"),
     "cue_location": ("carbon_location", "e_it"),
     "cue_market": ("carbon_market", "e_it"),
     "wue_source": ("water + source_water", "e_it"),
@@ -63,6 +70,8 @@ _SIDES: dict[str, tuple[str, str]] = {
     "water_reclaimed_share": ("water_reused", "water_total + water_recovered"),
 }
 """Numerator and denominator in quantities; those of the subsystems follow a rule."""
+_POWERS = {"import_mean": "import", "import_peak": "import"}
+"""Mean power of the usable intervals, and of the highest one, by the energy that it is made of."""
 
 Side = tuple[tuple[int, str], ...]
 """(+1 or -1, quantity)"""
@@ -85,7 +94,7 @@ def sides_of(kpi: Kpi, available: Collection[str]) -> tuple[Side, Side]:
 def _parsed(text: str, available: Collection[str]) -> Side:
     words = ["+", *text.split()]
     terms = [(1 if sign == "+" else -1, name) for sign, name in zip(words[::2], words[1::2], strict=True)]
-    return tuple((sign, name) for sign, name in terms if name in available or name == "hours")
+    return tuple((sign, name) for sign, name in terms if _POWERS.get(name, name) in available or name == "hours")
 
 
 # -- what adds up ---------------------------------------------------------------------------------------------------
@@ -96,8 +105,9 @@ class Part:
     """One summand of a quantity."""
 
     kind: str
-    """``meter``, ``hourly`` (a meter by the factor of each hour), ``certificate``, or ``exported``: on-site energy that
-    left the site in the interval it was made."""
+    """``meter``, ``hourly`` (a meter by the factor of each hour), ``certificate``, ``exported`` (on-site energy that
+    left the site in the interval it was made), ``surplus`` (on-site energy beyond E_DC in its hour), ``matched`` (what
+    on-site energy covered in its hour, by a constant factor), or ``matched_hourly`` (by the factor of each hour)."""
     name: str
     """Meter or certificate id."""
     factor: float
@@ -131,6 +141,8 @@ class Blame:
     """Quantities of which no meter is in service."""
     factors: tuple[str, ...] = ()
     """Factors of the site that have no value for the hour."""
+    cut: bool = False
+    """Whole hours are needed, and this one reaches beyond the window."""
 
 
 @dataclass(slots=True)
@@ -165,6 +177,8 @@ class Breakdown:
         self.peak_at: int | None = None
         self._peak = -math.inf
         self._sums: dict[tuple[str, Part], list[float]] = {}
+        self._tops: dict[tuple[str, Part], list[float]] = {}
+        """Of the highest interval so far."""
 
     @property
     def every(self) -> tuple[str, ...]:
@@ -185,17 +199,21 @@ class Breakdown:
         for meter in self.meters:
             self._count(meter, laid)
         self._blame(laid, taken, usable)
-        counting = self._top(laid, found, usable) if self.kpi.peak else usable
-        if counting.any():
-            for name in dict.fromkeys(name for _, name in (*self.numerator, *self.denominator) if name in found):
-                for part, column in self._columns(name, laid, found):
-                    self._sums.setdefault((name, part), []).append(float(column[counting].sum()))
+        top = self._top(laid, found, usable) if self.kpi.peak else usable
+        for name in dict.fromkeys(name for _, name in (*self.numerator, *self.denominator) if name != "hours"):
+            of_top = self.kpi.peak and name != "import_mean"
+            counting, sums = (top, self._tops) if of_top else (usable, self._sums)
+            if counting.any():
+                for part, column in self._columns(_POWERS.get(name, name), laid, found):
+                    sums.setdefault((name, part), []).append(float(column[counting].sum()))
 
     def terms(self, side: Side) -> tuple[Term, ...]:
         """A side of the KPI, with what its quantities are made of."""
-        found = []
+        found, kept = [], {**self._sums, **self._tops}
         for sign, name in side:
-            parts = tuple((part, math.fsum(sums)) for (of, part), sums in self._sums.items() if of == name)
+            intervals = {"import_mean": max(self.usable, 1), "import_peak": 1}.get(name)
+            hours = 1.0 if intervals is None else intervals * self.grid / HOUR
+            parts = tuple((part, math.fsum(sums) / hours) for (of, part), sums in kept.items() if of == name)
             if name == "hours":
                 parts = ((Part("length", "interval", 1.0), self.grid / HOUR),)
             found.append(Term(quantity=name, sign=sign, parts=parts))
@@ -218,7 +236,7 @@ class Breakdown:
             place = int(values.argmax())
             self._peak, self.peak_at = float(values[place]), int(laid.start[place])
             chosen[place] = True
-            self._sums.clear()
+            self._tops.clear()
         return chosen
 
     # -- quantities in parts ----------------------------------------------------------------------------------
@@ -232,20 +250,26 @@ class Breakdown:
         elif name == "onsite":
             yield from self._linear("pv", laid, None, 1.0)
             yield self._left(found)
+        elif name == "onsite_matched":
+            yield from self._covered(laid, found)
         elif name in (kinds := contracts(self.site.certificates)):
             for row in kinds[name]:
                 yield Part("certificate", row.id, 1.0), even([row], laid).value
         elif name in self.scaled:
-            yield from self._by_factor(name, laid)
+            yield from self._by_factor(name, laid, found)
         else:
             yield from self._linear(name, laid, None, 1.0)
 
-    def _by_factor(self, name: str, laid: SiteGrid) -> Iterator[tuple[Part, Float64]]:
+    def _by_factor(self, name: str, laid: SiteGrid, found: Mapping[str, Quantity]) -> Iterator[tuple[Part, Float64]]:
         for coefficient, factor, meter in self.scaled[name]:
             column = scaled_column(name, coefficient, factor, laid.value[meter], laid.start)
             counted = served_by(self.site.meters[meter], laid.start) & ~np.isnan(column)
             kind, times = ("hourly", 1.0) if factor.constant is None else ("meter", factor.constant)
             yield Part(kind, meter, coefficient * times), np.where(counted, column, 0.0)
+        covered = found["onsite_matched"].value if name == GRID_CARBON_FREE else np.zeros(0)
+        if covered.any():
+            kind, times = ("matched_hourly", 1.0) if factor.constant is None else ("matched", factor.constant)
+            yield Part(kind, self._pv, -times), -np.nan_to_num(hourly(factor, laid.start)) * covered
 
     def _linear(self, name: str, laid: SiteGrid, where: Bool | None, sign: float) -> Iterator[tuple[Part, Float64]]:
         for factor, meter in sides(self.site)[name]:
@@ -254,6 +278,19 @@ class Breakdown:
             if where is not None:
                 counted &= where
             yield Part("meter", meter, sign * factor), np.where(counted, sign * factor * value, 0.0)
+
+    def _covered(self, laid: SiteGrid, found: Mapping[str, Quantity]) -> Iterator[tuple[Part, Float64]]:
+        """On-site energy as far as its hour had use for it; an hour with E_DC below zero had less than none."""
+        beyond = found["onsite_matched"].value
+        if "onsite" in found:
+            yield from self._columns("onsite", laid, found)
+            beyond = beyond - found["onsite"].value
+        if beyond.any():
+            yield Part("surplus", self._pv, -1.0), beyond
+
+    @property
+    def _pv(self) -> str:
+        return " + ".join(self.inputs.get("pv", ())) or "E_DC below zero"
 
     def _left(self, found: Mapping[str, Quantity]) -> tuple[Part, Float64]:
         pv = found["pv"].value
@@ -278,6 +315,9 @@ class Breakdown:
                 for guilty, column in self._guilty(meter, laid):
                     known = reasons.get(("meter", guilty), np.zeros(len(usable), dtype=np.bool_))
                     reasons["meter", guilty] = known | (column & ~usable)
+        if self.kpi.hourly:
+            reasons = {reason: some_in_hour(laid.start, column) & ~usable for reason, column in reasons.items()}
+            reasons["cut", ""] = ~whole_hours(laid.start, self.grid)
         self._spans(laid.start, usable, {reason: column for reason, column in reasons.items() if column.any()})
 
     def _guilty(self, meter: str, laid: SiteGrid) -> Iterator[tuple[str, Bool]]:
@@ -303,6 +343,7 @@ class Breakdown:
                     meters=tuple(name for kind, name in why if kind == "meter"),
                     unserved=tuple(name for kind, name in why if kind == "unserved"),
                     factors=tuple(name for kind, name in why if kind == "factor"),
+                    cut=("cut", "") in why,
                 )
                 self._append(blame)
 
@@ -324,7 +365,7 @@ def _below(site: Site, meter: str) -> Iterator[str]:
 def symbols(kpi: Kpi, numerator: Side, denominator: Side) -> str:
     """A KPI's formula in symbols: ``(E_cooling + E_IT) / E_IT``."""
     above, below = (written(side) for side in (numerator, denominator))
-    if kpi.peak:
+    if kpi.name == "peak_demand_kw":
         above = f"max {above}"
     elif kpi.name == "ref":
         above = f"min({above}, {below})"

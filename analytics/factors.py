@@ -1,7 +1,8 @@
 """Energy times a factor of the hour: carbon by grid or market factor and by fuel, water behind the electricity.
 
 CUE (ISO/IEC 30134-8) takes each import by its factor and each meter with direct emissions by its own; export is not
-credited. WUE at source (The Green Grid, white paper 35) takes E_DC by the energy water intensity factor, EWIF.
+credited. WUE at source (The Green Grid, white paper 35) takes E_DC by the energy water intensity factor, EWIF; the 24x7
+carbon-free share takes it by the carbon-free share of the grid.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from wattwell.roles import above
 
 CARBON = {"carbon_location": "grid_kg_per_kwh", "carbon_market": "market_kg_per_kwh"}
 """Quantities in kg by the name of the factor for imports."""
-FACTOR_OF = {**CARBON, "source_water": "ewif_l_per_kwh"}
+GRID_CARBON_FREE = "grid_carbon_free"
+_OF_E_DC = {"source_water": "ewif_l_per_kwh", GRID_CARBON_FREE: "grid_carbon_free_share"}
+FACTOR_OF = {**CARBON, **_OF_E_DC}
 """Every quantity that takes a factor of the site, by the factor's name."""
-SOURCE_WATER = "source_water"
 
 Scaled = tuple[tuple[float, Factor, str], ...]
 """(coefficient, factor, meter id): a sum of meters, each times a number and the factor of the hour."""
-_ONE = Factor(constant=1.0)
+ONE = Factor(constant=1.0)
 
 
 def scaled_sides(site: Site, sides: Mapping[str, tuple[tuple[float, str], ...]]) -> dict[str, Scaled]:
@@ -31,19 +33,20 @@ def scaled_sides(site: Site, sides: Mapping[str, tuple[tuple[float, str], ...]])
     ``sides``: the site's plain sums (:func:`analytics.balance.sides`).
     """
     found: dict[str, Scaled] = {}
-    emitting: Scaled = tuple((kg, _ONE, meter) for meter, kg in _emitting(site.meters).items())
+    direct: Scaled = tuple((kg, ONE, meter) for meter, kg in emitting(site.meters).items())
     imports = sides.get("import", ())
     for name, key in CARBON.items():
         if key in site.factors:
-            found[name] = (*((sign, site.factors[key], meter) for sign, meter in imports), *emitting)
+            found[name] = (*((sign, site.factors[key], meter) for sign, meter in imports), *direct)
         elif not imports:
-            found[name] = emitting
-    if (ewif := site.factors.get(FACTOR_OF[SOURCE_WATER])) is not None:
-        found[SOURCE_WATER] = tuple((weight, ewif, meter) for weight, meter in sides.get("e_dc", ()))
+            found[name] = direct
+    for name, key in _OF_E_DC.items():
+        if (factor := site.factors.get(key)) is not None:
+            found[name] = tuple((weight, factor, meter) for weight, meter in sides.get("e_dc", ()))
     return {name: terms for name, terms in found.items() if terms}
 
 
-def _emitting(meters: Mapping[str, Meter]) -> dict[str, float]:
+def emitting(meters: Mapping[str, Meter]) -> dict[str, float]:
     """kg/kWh of the meters with direct emissions; one below another of them is counted there already."""
     direct = {meter.id: meter.kg_per_kwh for meter in meters.values() if meter.kg_per_kwh is not None}
     return {name: kg for name, kg in direct.items() if direct.keys().isdisjoint(above(meters, name))}

@@ -66,7 +66,7 @@ def _obstacles(values: Sequence[KpiValue]) -> list[Issue]:
         issues.append(_error("category.mixed", "the sites measure the IT load at different PUE categories"))
     if values[0].kpi in ("wue", "wue_source") and len({value.basis for value in values}) > 1:
         issues.append(_error("basis.mixed", "the sites declare different WUE numerators"))
-    if values[0].kpi == "peak_demand_kw" and len(values) > 1:
+    if values[0].kpi in ("peak_demand_kw", "load_factor") and len(values) > 1:
         issues.append(_error("rollup.not_additive", "peaks of several sites do not coincide and do not add up"))
     return issues
 

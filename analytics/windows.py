@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from analytics.balance import Quantity
-from wattwell.intervals import DAY, floor_to
+from wattwell.intervals import DAY, HOUR, Interval, ceil_to, floor_to
 from wattwell.model import Bool, Float64, Int64
 
 
@@ -182,6 +182,12 @@ def window_sums(
     days = middle(first + DAY if low else first, last)
     found = days if found is None else found + days
     return found + part(block(last), 0, high) if high else found
+
+
+def hours_within(span: Interval) -> Interval:
+    """The whole UTC hours in a span; nothing, at its start, where it holds none."""
+    start, end = ceil_to(span.start, HOUR), floor_to(span.end, HOUR)
+    return Interval(start, end) if start < end else Interval(span.start, span.start)
 
 
 def intervals_in(start: int, end: int, grid: int) -> int:

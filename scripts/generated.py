@@ -40,6 +40,7 @@ _UNITS = {
     "delivered_total": "notifications",
     "lost_total": "notifications",
     "alerts": "rules",
+    "refused": "reports",
     "target": "of the KPI",
     "withheld": "of the KPI",
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from analytics.kpi.base import Kpi
 from analytics.kpi.cer import CER
+from analytics.kpi.cfe import CFE
 from analytics.kpi.cue import CUE_LOCATION, CUE_MARKET
-from analytics.kpi.power import PEAK_DEMAND, UPS_EFFICIENCY
+from analytics.kpi.power import LOAD_FACTOR, PEAK_DEMAND, UPS_EFFICIENCY
 from analytics.kpi.pue import DCIE, PUE
 from analytics.kpi.ref import REF
 from analytics.kpi.reuse import ERE, ERF
@@ -21,8 +22,10 @@ KPIS: dict[str, Kpi] = {
         DCIE,
         UPS_EFFICIENCY,
         PEAK_DEMAND,
+        LOAD_FACTOR,
         CUE_LOCATION,
         CUE_MARKET,
+        CFE,
         WUE_SOURCE,
         ERF,
         ERE,

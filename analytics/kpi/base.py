@@ -28,6 +28,7 @@ MISSING = {
     "water": "the meters of the declared WUE numerator are missing",
     "carbon_location": "no factors: grid_kg_per_kwh for the utility import, or without one no meter with kg_per_kwh",
     "carbon_market": "no factors: market_kg_per_kwh for the utility import, or without one no meter with kg_per_kwh",
+    "grid_carbon_free": "no factors: grid_carbon_free_share, or no meter feeds E_DC",
     "renewable": "the site has neither a meter with the role onsite_renewable nor a certificate file",
 }
 """Why a KPI has no input, by quantity."""
@@ -64,7 +65,9 @@ class Kpi:
     interim: bool = False
     """It is called interim for windows other than a year."""
     peak: bool = False
-    """It is the largest interval of its first quantity, not a sum."""
+    """It goes by the largest interval of its first quantity, not by its sum alone."""
+    hourly: bool = False
+    """It is made of whole UTC hours: those that lie within the window and count."""
     basis: str | None = None
     """What its numerator is made of, where that is not the site's choice."""
 

@@ -164,7 +164,7 @@ def site_document(spec: SiteSpec, period: str = "60s") -> dict[str, Any]:
         "wue_numerator": "total_input",
         "targets": {"pue": 1.3, "wue": 1.2, "renewable_share": 0.1},
         "prices": {"currency": "EUR", "electricity_per_kwh": 0.2, "water_per_m3": 2.5},
-        "factors": {"grid_kg_per_kwh": 0.35, "ewif_l_per_kwh": 1.8},
+        "factors": {"grid_kg_per_kwh": 0.35, "grid_carbon_free_share": 0.45, "ewif_l_per_kwh": 1.8},
         "meters": [_meter_document(plan, period) for plan in meter_plans(spec)],
     }
 

@@ -157,7 +157,7 @@ def site() -> Json:
             (9, [(16, against_target("PUE", pue, "pue", RATIO)), (8, coverage("pue"))]),
             (10, [(12, _subsystems()), (12, _overheads())]),
             (9, [(4, _free_cooling_hours()), (10, _chillers()), (10, _weather())]),
-            (8, [(12, _cooling_roles()), (12, alert_table(ONE))]),
+            (8, [(9, _cooling_roles()), (6, _load_factor()), (9, alert_table(ONE))]),
         ],
         marks=annotations(ONE),
         links=[AT_PAGE],
@@ -229,6 +229,11 @@ def _cooling_roles() -> Json:
     return graph("Cooling by kind of equipment", "Interval means.", [asked], field("watt"), stacked=True)
 
 
+def _load_factor() -> Json:
+    asked = over_time(f"wattwell_site_load_factor_ratio{{{ONE}, {WINDOW}}}", "load factor")
+    return graph("Load factor, rolling $window", "Mean power from the utility by its peak.", [asked], SHARE)
+
+
 # -- water and renewables -----------------------------------------------------------------------------------------
 
 
@@ -284,6 +289,8 @@ def renewables() -> Json:
     kinds = "utility_import|onsite_renewable|generator|grid_export|cooling_import|fuel"
     sources = over_time(f'wattwell_site_role_power_watts{{{ONE}, role=~"{kinds}"}}', "{{role}}")
     what = f"By role of the meters; export is what the site gives away. {LAST}"
+    carbon_free = over_time(f"wattwell_site_carbon_free_ratio{{{ONE}, {WINDOW}}}", "carbon-free")
+    matching = "Carbon-free in the hour it was used, on site or from the grid; over the whole hours in the window."
     return _of_one_site(
         "wattwell-renewables",
         "Wattwell: carbon and renewables",
@@ -299,7 +306,13 @@ def renewables() -> Json:
                     (8, coverage("cue_location", "Coverage of CUE (location)")),
                 ],
             ),
-            (9, [(24, graph("Sources and export", what, [sources], field("watt")))]),
+            (
+                9,
+                [
+                    (16, graph("Sources and export", what, [sources], field("watt"))),
+                    (8, graph("24x7 carbon-free share, rolling $window", matching, [carbon_free], SHARE)),
+                ],
+            ),
         ],
     )
 

@@ -44,7 +44,7 @@ def test_the_parts_add_up_to_the_figure(question: Question) -> None:
         count = span.width // grid
         assert apart.usable / count == value.usable
         assert sum(blame.end - blame.start for blame in apart.blames) == (count - apart.usable) * grid
-        blamed = [(*blame.meters, *blame.unserved, *blame.factors) for blame in apart.blames]
+        blamed = [(*blame.meters, *blame.unserved, *blame.factors, *["cut"][: blame.cut]) for blame in apart.blames]
         assert all(blamed), "somebody is always to blame"
         for side, wanted in ((apart.numerator, value.numerator), (apart.denominator, value.denominator)):
             terms = apart.terms(side)
@@ -63,7 +63,7 @@ def test_the_parts_add_up_to_the_figure(question: Question) -> None:
 @given(asked(), st.integers(1, 5))
 def test_stretches_do_not_matter(question: Question, days: int) -> None:
     _, site, store, span, grid = question
-    for name in ("pue", "peak_demand_kw", "ref", "ppue_power_chain"):
+    for name in ("pue", "peak_demand_kw", "load_factor", "cfe", "ref", "ppue_power_chain"):
         whole = take_apart(store, site, name, span, grid)  # type: ignore[arg-type]
         cut = take_apart(store, site, name, span, grid, stretch=days * grid * 7)  # type: ignore[arg-type]
         if whole is None or cut is None:

@@ -53,6 +53,7 @@ def plant(*, without: frozenset[str] = frozenset(), later: frozenset[str] = froz
     factors = {
         "grid_kg_per_kwh": Factor(hours=hours, values=np.linspace(0.1, 0.7, len(hours))),
         "market_kg_per_kwh": Factor(constant=0.25),
+        "grid_carbon_free_share": Factor(hours=hours, values=np.linspace(0.9, 0.2, len(hours))),
     }
     meters = {name: dated(one) for name, one in site.meters.items()}
     meters["gas"] = replace(meters["a"], id="gas", kg_per_kwh=0.05)

@@ -77,9 +77,10 @@ def test_the_figure_and_its_parts(engine: Engine) -> None:
             "meters": ["b"],
             "unserved": [],
             "factors": [],
+            "cut": False,
         }
     ]
-    assert found["peak"] is None
+    assert (found["peak"], found["hours"]) == (None, None)
     assert found["pruned_before"] is None
 
 

@@ -37,7 +37,8 @@ def meters() -> list[dict[str, Any]]:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": meters()}
-    config = parse({"sites": [site | {"targets": {"pue": 1.4, "renewable_share": 0.3}}], "alerts": []}, tmp_path)
+    site |= {"targets": {"pue": 1.4, "renewable_share": 0.3, "cfe": 0.8}}
+    config = parse({"sites": [site], "alerts": []}, tmp_path)
     store = DuckdbStore.open(tmp_path / "wattwell.duckdb")
     yield Engine(config, (), store, lambda: T0 + DAY + 10 * MINUTE)
     store.close()
@@ -63,7 +64,7 @@ def test_roles_add_up_and_sensors_show(engine: Engine) -> None:
     assert snapshot.power_watts["s", "total"] == pytest.approx(150_000)
     assert snapshot.power_watts["s", "cooling"] == pytest.approx(30_000)
     assert snapshot.outdoor_celsius == {("s", "roof", "outdoor_dry_bulb"): pytest.approx(21.5)}
-    assert snapshot.targets == {("s", "pue"): 1.4, ("s", "ref"): 0.3}
+    assert snapshot.targets == {("s", "pue"): 1.4, ("s", "ref"): 0.3, ("s", "cfe"): 0.8}
     assert snapshot.meter_events == {("s", event, "booked"): 0 for event in EVENTS}
 
 

@@ -174,5 +174,5 @@ def test_it_is_told_in_words() -> None:
     part = {"kind": "hourly", "name": "grid", "role": "utility_import", "factor": 1.0}
     assert tell.part(part) == "grid (utility_import), counts by the factor of each hour"
     assert tell.part(part | {"factor": 0.5}) == "grid (utility_import), counts 0.5 times by the factor of each hour"
-    span = {"meters": ["it"], "unserved": [], "factors": ["grid_kg_per_kwh"]}
+    span = {"meters": ["it"], "unserved": [], "factors": ["grid_kg_per_kwh"], "cut": False}
     assert tell.blame(span) == "no value of it; the factor grid_kg_per_kwh has no value for the hour"

@@ -45,6 +45,7 @@ def retired(kind: str, kwh: float, start: int = T0, end: int = T0 + DAY) -> obje
         ("overhead_lighting", 4, 100),
         ("overhead_other", 6, 100),
         ("peak_demand_kw", 150, 0.25),
+        ("load_factor", 600, 600),
     ],
 )
 def test_one_plant(name: str, numerator: float, denominator: float) -> None:
@@ -58,13 +59,14 @@ def test_every_kpi_of_the_first_release_is_there() -> None:
         f"{kind}_{part}" for kind in ("ppue", "overhead") for part in ("cooling", "power_chain", "lighting", "other")
     ]
     later = ["cue_location", "cue_market", "wue_source", "erf", "ere", "cer", "water_reclaimed_share"]
-    assert set(KPIS) == {"pue", "wue", "ref", "dcie", "ups_efficiency", "peak_demand_kw", *later, *parts}
+    power = ["ups_efficiency", "peak_demand_kw", "load_factor"]
+    assert set(KPIS) == {"pue", "wue", "ref", "dcie", "cfe", *power, *later, *parts}
 
 
 def test_category_and_unit_stand_where_e_it_is_used() -> None:
     site = a_site(PLANT | {"water": "water_input"})
     found = {name: kpi(site, LOADS | {"water": [80.0]}, name) for name in KPIS}
-    without = {"ref", "ups_efficiency", "peak_demand_kw", "erf", "cer", "water_reclaimed_share"}
+    without = {"ref", "ups_efficiency", "peak_demand_kw", "load_factor", "cfe", "erf", "cer", "water_reclaimed_share"}
     assert {name for name, value in found.items() if value.category is None} == without
     assert {value.category for name, value in found.items() if name not in without} == {1}
     assert (found["wue"].unit, found["wue"].value, found["peak_demand_kw"].unit) == ("L/kWh", 0.8, "kW")

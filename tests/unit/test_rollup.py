@@ -96,6 +96,8 @@ def test_peaks_of_several_sites_do_not_add_up() -> None:
     pair = [value(site, 150.0, 0.25, kpi="peak_demand_kw", category=None) for site in "ab"]
     assert codes(roll_up(pair)) == ["rollup.not_additive"]
     assert roll_up(pair[:1]).value == 600
+    factors = [replace(each, kpi="load_factor") for each in pair]
+    assert (codes(roll_up(factors)), roll_up(factors).value) == (["rollup.not_additive"], None)
 
 
 def test_one_site_is_its_own_roll_up() -> None:

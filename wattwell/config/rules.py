@@ -23,8 +23,10 @@ KPIS = (
     *(f"overhead_{subsystem}" for subsystem in SUBSYSTEMS),
     "ups_efficiency",
     "peak_demand_kw",
+    "load_factor",
     "cue_location",
     "cue_market",
+    "cfe",
     "wue_source",
     "erf",
     "ere",
@@ -32,7 +34,9 @@ KPIS = (
     "water_reclaimed_share",
 )
 """KPIs that a rule may watch in this release."""
-LATER_KPIS = ("cfe", "load_factor")
+HOURLY = ("cfe",)
+"""KPIs made of whole hours."""
+_PEAKS = ("peak_demand_kw", "load_factor")
 POWERS = ("total", "it", *SUBSYSTEMS)
 """Subsystems whose power a rule may watch."""
 DEFAULT_SEVERITY = "warning"
@@ -89,8 +93,10 @@ def _check_watched(raw: RawRule, signal: str, place: Place, sites: _Meters, faul
     of, here = getattr(raw, key), place / key
     if signal in ("kpi", "coverage", "course"):
         _check_kpi(of, here, faults)
-        if signal == "course" and of == "peak_demand_kw":
+        if signal == "course" and of in _PEAKS:
             faults.add(here, "a peak has no course over the year; watch it with `kpi:`", of)
+        if of in HOURLY and raw.window == "1h":
+            faults.add(place / "window", f"{of} goes by whole hours, which 1h seldom holds; write 24h or longer", "1h")
     elif signal in PER_METER:
         watched = {meter for site, meters in sites.items() if not raw.sites or site in raw.sites for meter in meters}
         if of is not None and of != ANY_METER and of not in watched:
@@ -106,9 +112,7 @@ def _check_watched(raw: RawRule, signal: str, place: Place, sites: _Meters, faul
 
 
 def _check_kpi(kpi: str | None, place: Place, faults: Faults) -> None:
-    if kpi in LATER_KPIS:
-        faults.add(place, f"not available in this release; write one of: {' '.join(KPIS)}", kpi)
-    elif kpi is not None and kpi not in KPIS:
+    if kpi is not None and kpi not in KPIS:
         faults.add(place, f"unknown KPI{nearest(kpi, KPIS)}; write one of: {' '.join(KPIS)}", kpi)
 
 

@@ -18,7 +18,7 @@ from analytics.balance import Quantity, SiteGrid, Terms, inputs, lay_out, member
 from analytics.closure import TOTALS, Balance, Closure, balances, close, columns
 from analytics.evaluate import Rules, Window, evaluate
 from analytics.kpi import KPIS
-from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, total, whole, window_sums
+from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, hours_within, total, whole, window_sums
 from wattwell.config.settings import Config
 from wattwell.engine.analyse import Changed
 from wattwell.engine.power import power_columns
@@ -28,6 +28,8 @@ from wattwell.store.protocol import ReadingStore
 
 _BULK_DAYS = 31
 """Days loaded at once."""
+AMOUNTS = ("e_dc", "e_it", "import", "water", "water_total", "carbon_location", "carbon_market")
+"""Quantities that are asked for by themselves, not as a side of a KPI."""
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
@@ -144,8 +146,9 @@ class KpiBook:
     def value(self, site: str, kpi: str, window: Window) -> KpiValue:
         """One KPI of one site over one window, whose ends are grid edges."""
         book, made = self._sites[site], KPIS[kpi]
+        span = hours_within(window.interval) if made.hourly else window.interval
         with self._lock:
-            sums = self._sums(book, kpi, window.interval) if kpi in book.layout.rows else None
+            sums = self._sums(book, kpi, span) if kpi in book.layout.rows else None
         return evaluate(book.site, made, window, sums, book.available, self._rules)
 
     def power(self, site: str, subsystem: str, window: Interval) -> tuple[float | None, float]:
@@ -160,6 +163,19 @@ class KpiBook:
             sums = self._sums(book, name, window)
         count = window.width // self._grid
         return (sums.sums[0] / sums.usable if sums.usable else None), sums.usable / count if count else 0.0
+
+    def amount(self, site: str, quantity: str, window: Interval) -> tuple[float | None, float]:
+        """What a quantity of AMOUNTS comes to over the intervals in which it is known, and their share of the window.
+
+        kWh, L or kg; the window's ends are grid edges.
+        """
+        book, name = self._sites[site], _amount_key(quantity)
+        count = window.width // self._grid
+        if name not in book.layout.rows or not count:
+            return None, 0.0
+        with self._lock:
+            sums = self._sums(book, name, window)
+        return (sums.sums[0] if sums.usable else None), sums.usable / count
 
     def beside(self, site: str, start: int, end: int) -> tuple[Float64, Float64]:
         """kWh beside the IT load and of it on each grid interval in ``[start, end)``; NaN where either is not known.
@@ -319,6 +335,7 @@ class KpiBook:
         if self._powers and made:
             power = power_columns(made, self._grid)
             figures |= {_power_key(name): [_known(power[name])] for name in self._powers}
+        figures |= {_amount_key(name): [required[name]] for name in AMOUNTS if name in required}
         figures |= {_key(balance): columns(book.site, balance, grid) for balance in book.balances}
         return day_blocks(figures, book.layout, count)
 
@@ -334,6 +351,7 @@ def _open(site: Site, powers: Iterable[str]) -> _SiteBook:
     kpis = {name: kpi for name, kpi in KPIS.items() if not kpi.missing(available)}
     widths = {name: len(kpi.quantities(available)) for name, kpi in kpis.items()}
     widths |= {_power_key(name): 1 for name in powers if available}
+    widths |= {_amount_key(name): 1 for name in AMOUNTS if name in available}
     widths |= {_key(balance): len(TOTALS) + len(balance.children) for balance in tree}
     meters = tuple(
         dict.fromkeys(meter for names in (*available.values(), *(b.meters for b in tree)) for meter in names)
@@ -374,6 +392,10 @@ def _longest_period(meters: Iterable[Meter], now: int) -> int:
 def _key(balance: Balance) -> str:
     """A name that no KPI has: meter ids hold no space, and KPI names neither."""
     return f"balance {balance.parent}"
+
+
+def _amount_key(quantity: str) -> str:
+    return f"amount {quantity}"
 
 
 def _power_key(subsystem: str) -> str:

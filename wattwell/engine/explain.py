@@ -16,6 +16,7 @@ from analytics.evaluate import Window
 from analytics.explain import SYMBOLS, Blame, Breakdown, Term, symbols
 from analytics.kpi import KPIS
 from analytics.trail import Booked, DialAt, Gap
+from analytics.windows import hours_within
 from wattwell.engine import shapes
 from wattwell.engine.audit import in_force
 from wattwell.engine.dials import dials_at_ends
@@ -23,7 +24,7 @@ from wattwell.engine.queries import Document
 from wattwell.engine.spans import ROLLING, parse_time, windows
 from wattwell.engine.trace import Followed, follow, served
 from wattwell.errors import UsageError
-from wattwell.intervals import DAY, Interval, from_us, iso, parse_iso, starts, zone_of
+from wattwell.intervals import DAY, HOUR, Interval, ceil_to, from_us, iso, parse_iso, starts, zone_of
 from wattwell.ledger import GENESIS
 from wattwell.model import Accumulation, Correction, KpiValue, Meter, MeterEvent, MeterKey, Reject, Site
 from wattwell.store.protocol import ReadingStore
@@ -37,6 +38,7 @@ _UNITS = {
     "hours": "h",
     **dict.fromkeys(("water", "source_water", "water_total", "water_reused", "water_recovered"), "L"),
     **dict.fromkeys(("carbon_location", "carbon_market"), "kg"),
+    **dict.fromkeys(("import_mean", "import_peak"), "kW"),
 }
 """Of quantities that are not kWh."""
 
@@ -66,13 +68,14 @@ def take_apart(
 ) -> Breakdown | None:
     """What a KPI's sides are made of over a window; None where the site lacks an input.
 
-    ``stretch``: the span whose intervals are held at once.
+    ``stretch``: the span whose intervals are held at once; it ends with an hour.
     """
     if KPIS[kpi].missing(inputs(site)):
         return None
     made = Breakdown(site, KPIS[kpi], grid)
-    for low in range(window.start, window.end, stretch):
-        high = min(low + stretch, window.end)
+    high = window.start
+    while high < window.end:
+        low, high = high, min(ceil_to(high + stretch, HOUR), window.end)
         found = store.intervals(site.id, made.stored, low, high)
         made.add(lay_out(site, found, made.every, starts(low, high, grid), grid))
         for place, meter in enumerate(found.meters):
@@ -101,6 +104,7 @@ def explain(
         "numerator": None,
         "denominator": None,
         "peak": None,
+        "hours": None,
         "intervals": {"all": window.width // grid, "usable": 0, "grid_seconds": grid / 1e6},
         "unusable": [],
         "meters": [],
@@ -124,6 +128,8 @@ def explain(
         "too_many": None if meters.too_many is None else {"readings": meters.too_many, "limit": most},
     }
     document["intervals"]["usable"] = made.usable
+    if made.kpi.hourly:
+        document["hours"] = {"all": hours_within(window).width // HOUR, "usable": made.usable * grid // HOUR}
     if made.peak_at is not None:
         document["peak"] = {"start": iso(made.peak_at), "end": iso(made.peak_at + grid)}
     return document
@@ -186,6 +192,7 @@ def _blame(blame: Blame, grid: int) -> Document:
         "meters": list(blame.meters),
         "unserved": [SYMBOLS[name] for name in blame.unserved],
         "factors": list(blame.factors),
+        "cut": blame.cut,
     }
 
 

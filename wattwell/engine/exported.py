@@ -19,8 +19,8 @@ from wattwell.model import Meter, Site
 from wattwell.roles import ENERGY_KINDS
 from wattwell.store.protocol import ReadingStore
 
-KPI_OF_TARGET = {"pue": "pue", "wue": "wue", "renewable_share": "ref"}
-"""The KPI that each target of a site is for."""
+KPI_OF_TARGET = {"renewable_share": "ref"}
+"""The KPI that a target of a site is for, where it has another name."""
 EVENTS = ("reset", "rollover", "transient", "jump", "catch-up", "replacement")
 """Every kind of meter event (METERING, Register events)."""
 _OUTDOOR = ("outdoor_dry_bulb", "outdoor_wet_bulb")
@@ -57,7 +57,9 @@ def with_the_rest(snapshot: Snapshot, config: Config, store: ReadingStore, book:
     return replace(
         snapshot,
         targets={
-            (s.id, KPI_OF_TARGET[name]): value for s in config.sites.values() for name, value in s.targets.items()
+            (s.id, KPI_OF_TARGET.get(name, name)): value
+            for s in config.sites.values()
+            for name, value in s.targets.items()
         },
         power_watts=power,
         role_power_watts=roles,

@@ -31,6 +31,12 @@ _RATIOS = (
     ("energy_reuse_factor_ratio", "erf", "Reused energy over the window by total energy."),
     ("energy_reuse_effectiveness_ratio", "ere", "Total energy less reused energy over the window by IT energy."),
     ("cooling_efficiency_ratio", "cer", "Heat removed over the window by the energy of the cooling."),
+    (
+        "carbon_free_ratio",
+        "cfe",
+        "Energy of the window that was carbon-free in the hour it was used, on site or from the grid, by total energy.",
+    ),
+    ("load_factor_ratio", "load_factor", "Mean power over the window that was taken from the utility, by its peak."),
     ("reclaimed_water_ratio", "water_reclaimed_share", "Reclaimed and recovered water by all water of the window."),
 )
 """(metric, KPI, help)"""
@@ -236,6 +242,21 @@ def _state_families(snapshot: Snapshot) -> Iterable[Metric]:
     )
 
 
+def _report_families(snapshot: Snapshot) -> Iterable[Metric]:
+    yield _gauge(
+        "wattwell_report_issued_timestamp_seconds",
+        "When a report of the site was last issued or restated, seconds since the epoch; by month, year, fiscal_year.",
+        ("site", "window"),
+        snapshot.reports_issued,
+    )
+    yield _gauge(
+        "wattwell_reports_refused",
+        "Reports that are due and could not be issued as their figures are.",
+        ("site",),
+        {labels: float(count) for labels, count in snapshot.reports_refused.items()},
+    )
+
+
 def _service_families(snapshot: Snapshot) -> Iterable[Metric]:
     yield _gauge(
         "wattwell_spool_readings",
@@ -294,7 +315,7 @@ def families(snapshot: Snapshot) -> list[Metric]:
     """Every metric family of a snapshot, in a fixed order."""
     figures = (*_kpi_families(snapshot.kpis), *_plant_families(snapshot.kpis))
     site = (*_site_families(snapshot), *_finding_families(snapshot), *_state_families(snapshot))
-    return [*figures, *site, *_service_families(snapshot)]
+    return [*figures, *site, *_report_families(snapshot), *_service_families(snapshot)]
 
 
 class Exporter:

@@ -45,7 +45,7 @@ class Figure:
     better: str | None = None
     """lower or higher"""
     amounts: tuple[str, str] | None = ("energy", "energy")
-    """What numerator and denominator are: energy (kWh), water (L) or mass (kg)."""
+    """What numerator and denominator are: energy (kWh), water (L), mass (kg) or power (kW)."""
     always: bool = False
     """Shown also where the engine does not answer it."""
 
@@ -86,7 +86,16 @@ FIGURES = (
     Figure(
         kpi="dcie", short="DCiE", name="Data centre infrastructure efficiency", form="percent", digits=1, always=True
     ),
-    Figure(kpi="load_factor", short="Load factor", name="Load factor of the utility import", form="percent", digits=1),
+    Figure(
+        kpi="load_factor",
+        short="Load factor",
+        name="Load factor of the utility import",
+        form="percent",
+        digits=1,
+        target="load_factor",
+        better="higher",
+        amounts=("power", "power"),
+    ),
     Figure(kpi="wue_source", short="WUE at source", name="WUE at source", unit="L/kWh", amounts=("water", "energy")),
     Figure(
         kpi="cue_location",
@@ -102,7 +111,15 @@ FIGURES = (
         unit="kg/kWh",
         amounts=("mass", "energy"),
     ),
-    Figure(kpi="cfe", short="24/7 carbon-free", name="Hourly carbon-free share", form="percent", digits=1),
+    Figure(
+        kpi="cfe",
+        short="24/7 carbon-free",
+        name="Hourly carbon-free share",
+        form="percent",
+        digits=1,
+        target="cfe",
+        better="higher",
+    ),
     Figure(kpi="erf", short="Energy reuse", name="Energy reuse factor (ERF)", form="percent", digits=1),
     Figure(kpi="ere", short="ERE", name="Energy reuse effectiveness"),
     Figure(kpi="cer", short="CER", name="Cooling efficiency ratio"),
@@ -130,11 +147,13 @@ def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
 
 
 def amount(value: float, kind: str) -> str:
-    """An amount in a unit that suits its size: kWh MWh GWh, L m3, kg t."""
+    """An amount in a unit that suits its size: kWh MWh GWh, L m3, kg t, kW MW."""
     if kind == "water":
         return _scaled(value, ((1000.0, "m³"), (1.0, "L")))
     if kind == "mass":
         return _scaled(value, ((1000.0, "t"), (1.0, "kg")))
+    if kind == "power":
+        return _scaled(value, ((1000.0, "MW"), (1.0, "kW")))
     return _scaled(value, ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")))
 
 

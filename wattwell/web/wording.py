@@ -111,6 +111,12 @@ class Telling:
         found = self.found
         if found["peak"]:
             yield f"The highest interval is {self.at(found['peak']['start'])} to {self.at(found['peak']['end'])}."
+        if found["hours"]:
+            yield (
+                f"Whole UTC hours count, those in which every interval has a value: {found['hours']['usable']:,} of "
+                f"{count(found['hours']['all'], 'hour')}. In each, on-site renewable energy covers E_DC as far as it "
+                "goes, and what is left of E_DC has the carbon-free share of the grid (grid_carbon_free_share)."
+            )
         if found["pruned_before"]:
             yield (
                 f"Raw readings before {self.at(found['pruned_before'])} have been dropped (raw_retention): "
@@ -129,6 +135,12 @@ class Telling:
             return f"certificate {part['name']}, as an even power over its period"
         if part["kind"] == "exported":
             return f"left the site in the interval in which it was made ({part['name']})"
+        if part["kind"] == "surplus":
+            return f"was above E_DC in its hour ({part['name']})"
+        if part["kind"] == "matched":
+            return f"covered on site ({part['name']}), counts {number(part['factor'])} times"
+        if part["kind"] == "matched_hourly":
+            return f"covered on site ({part['name']}), taken off by the factor of each hour"
         if part["kind"] == "length":
             return "length of an interval"
         if part["kind"] == "hourly":
@@ -142,6 +154,7 @@ class Telling:
         why = [f"no value of {', '.join(span['meters'])}"] if span["meters"] else []
         why += [f"no meter of {name} is in service" for name in span["unserved"]]
         why += [f"the factor {name} has no value for the hour" for name in span["factors"]]
+        why += ["its hour is not whole in the window"] if span["cut"] else []
         return "; ".join(why) or "no value"
 
     def ledger(self) -> Iterator[str]:

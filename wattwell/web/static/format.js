@@ -24,6 +24,7 @@ const AMOUNTS = {
   energy: [[1e6, "GWh"], [1e3, "MWh"], [1, "kWh"]],
   water: [[1e3, "m³"], [1, "L"]],
   mass: [[1e3, "t"], [1, "kg"]],
+  power: [[1e3, "MW"], [1, "kW"]],
 };
 export const amount = (value, kind) => scaled(value, AMOUNTS[kind]);
 export const percent = (share, digits = 1) => number(share * 100, digits) + NARROW + "%";
