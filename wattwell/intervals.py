@@ -55,6 +55,11 @@ class Interval:
         return self.end - self.start
 
 
+def overlap(one: Interval, other: Interval) -> int:
+    """Microseconds that two intervals share."""
+    return max(min(one.end, other.end) - max(one.start, other.start), 0)
+
+
 def to_us(moment: datetime) -> int:
     """Microseconds since the epoch of an aware datetime, exactly; a naive one is a ValueError."""
     if moment.tzinfo is None:

@@ -14,6 +14,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from wattwell.emissions import Baseline, EmissionEntry
+from wattwell.facility import Facility
 from wattwell.intervals import Interval
 from wattwell.units import QuantityKind
 
@@ -99,6 +101,8 @@ class Meter:
     """Primary-energy-like weight in E_DC of bought cooling and fuels."""
     kg_per_kwh: float | None = None
     """Direct emissions of what this meter counts."""
+    factor_source: str | None = None
+    """Name and source of ``kg_per_kwh``, for print."""
     in_service: Interval
     """From and until, as instants; open ends lie far away."""
     formula: tuple[tuple[int, str], ...] = ()
@@ -181,9 +185,16 @@ class Site:
     factors: Mapping[str, Factor]
     certificates: tuple[Certificate, ...] | None
     """None where the site names no certificate file."""
+    factor_sources: Mapping[str, str] = field(default_factory=dict)
+    """Name and source of each factor, for print, by the factor's name."""
+    emissions: tuple[EmissionEntry, ...] | None = None
+    """None where the site names no emissions file."""
+    baseline: Baseline | None = None
     meters: Mapping[str, Meter]
     maintenance: tuple[Maintenance, ...] = ()
     """As configured; what was entered by command comes beside it."""
+    facility: Facility | None = None
+    """What regulators ask and no meter tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

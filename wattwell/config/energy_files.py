@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -138,14 +140,21 @@ def _certificate(row: Row, faults: Faults) -> CertificateRow | None:
     for column, words in (("kind", KINDS), ("status", STATUSES)):
         if cells.get(column) not in words:
             faults.add(place.cell(column), f"write one of: {' '.join(words)}", cells.get(column, ""))
-    start, end = _day(row, "start", faults), _day(row, "end", faults)
-    if start and end and start >= end:
-        faults.add(place.cell("end"), f"the end is exclusive and must lie after the start {start}", cells["end"])
+    start, end = read_days(row, faults)
     retired = _day(row, "retired_on", faults) if "retired_on" in cells else None
-    mwh = _amount(row, faults)
+    mwh = read_amount(row, "mwh", "the energy in MWh", faults)
     if len(faults) > before or start is None or end is None or mwh is None:
         return None
     return CertificateRow(place, cells["id"], cells["kind"], start, end, mwh * _KWH_PER_MWH, cells["status"], retired)
+
+
+def read_days(row: Row, faults: Faults) -> tuple[date | None, date | None]:
+    """The local dates ``start`` and ``end``, exclusive, of a row; None and a fault where one is wrong."""
+    start, end = _day(row, "start", faults), _day(row, "end", faults)
+    if start and end and start >= end:
+        remedy = f"the end is exclusive and must lie after the start {start}"
+        faults.add(row.place.cell("end"), remedy, row.cells["end"])
+    return start, end
 
 
 def _day(row: Row, column: str, faults: Faults) -> date | None:
@@ -157,24 +166,37 @@ def _day(row: Row, column: str, faults: Faults) -> date | None:
         return None
 
 
-def _amount(row: Row, faults: Faults) -> float | None:
-    text = row.cells.get("mwh", "")
+def read_amount(row: Row, column: str, what: str, faults: Faults) -> float | None:
+    """A number of 0 or more; None and a fault where it is none. ``what`` completes "write ..."."""
+    text = row.cells.get(column, "")
     try:
-        mwh = float(text)
+        amount = float(text)
     except ValueError:
-        mwh = float("nan")
-    if not 0 <= mwh < float("inf"):
-        faults.add(row.place.cell("mwh"), "write the energy in MWh, a number of 0 or more", text)
+        amount = float("nan")
+    if not 0 <= amount < float("inf"):
+        faults.add(row.place.cell(column), f"write {what}, a number of 0 or more", text)
         return None
-    return mwh
+    return amount
 
 
-def check_unique(certificates: list[CertificateRow], faults: Faults) -> None:
-    """The same id twice, in one file or in two, is a fault: the same energy would count twice."""
-    first: dict[str, CertificateRow] = {}
-    for certificate in certificates:
-        if certificate.id in first:
-            where = first[certificate.id].place
-            remedy = f"this id stands already in {where.file} line {where.line}; a certificate counts once, remove one"
-            faults.add(certificate.place.cell("id"), remedy, certificate.id)
-        first.setdefault(certificate.id, certificate)
+class Identified(Protocol):
+    """A row of a file that has an id."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+
+def check_unique(rows: Sequence[Identified], what: str, faults: Faults) -> None:
+    """The same id twice, in one file or in two, is a fault: the same amount would count twice."""
+    first: dict[str, Identified] = {}
+    for row in rows:
+        if row.id in first:
+            where = first[row.id].place
+            remedy = f"this id stands already in {where.file} line {where.line}; {what} counts once, remove one"
+            faults.add(row.place.cell("id"), remedy, row.id)
+        first.setdefault(row.id, row)

@@ -123,6 +123,9 @@ def _check_role(entry: Entry, faults: Faults) -> None:
         faults.add(place / "weight", remedy, raw.weight)
     if raw.kg_per_kwh is not None and raw.quantity is not None and raw.quantity not in ENERGY_KINDS:
         faults.add(place / "kg_per_kwh", "emissions belong to energy or power; leave it out", raw.kg_per_kwh)
+    if raw.factor_source is not None and raw.lacks("kg_per_kwh"):
+        remedy = "this names the source of kg_per_kwh, which is absent; add that key or leave this one out"
+        faults.add(place / "factor_source", remedy, raw.factor_source)
 
 
 def _check_accumulation(entry: Entry, faults: Faults) -> None:
@@ -239,6 +242,7 @@ def build_meter(raw: RawMeter, site: str, zone: str, formula: tuple[tuple[int, s
         sentinels=DEFAULT_SENTINELS if raw.sentinels is None else tuple(raw.sentinels),
         weight=raw.weight,
         kg_per_kwh=raw.kg_per_kwh,
+        factor_source=raw.factor_source,
         in_service=Interval(_instant(raw.since, FAR_PAST, zone), _instant(raw.until, FAR_FUTURE, zone)),
         formula=formula,
         source=None if raw.source is None else source_of(raw.source),

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wattwell.config.emissions import EntryRow, check_factor_sources, metered_twice, read_emissions
 from wattwell.config.energy_files import CertificateRow, check_unique, read_certificates, read_factors
+from wattwell.config.facility import read_facility
 from wattwell.config.maintenance import Windows, build_maintenance, read_maintenance
 from wattwell.config.meters import Entry, build_meter, check_meter, read_meters, read_meters_file
 from wattwell.config.places import Faults, Place, nearest
 from wattwell.config.reading import read
 from wattwell.config.schema import RawSite
 from wattwell.config.structure import by_id, check_counted_once, check_tree, read_formulas
+from wattwell.emissions import Baseline
+from wattwell.facility import Facility
 from wattwell.intervals import GRIDS, MINUTE, offsets_divide, zone_of
 from wattwell.model import Factor, Prices, Site
 from wattwell.roles import ENERGY_IN, IT_ROLE_OF_CATEGORY, WATER_INPUT_ROLES, Terms
@@ -35,7 +39,9 @@ class Draft:
     formulas: dict[str, Terms]
     factors: dict[str, Factor]
     certificates: list[CertificateRow] | None
+    emissions: list[EntryRow] | None
     maintenance: Windows = ()
+    facility: Facility | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,8 @@ def read_sites(listed: Sequence[Any] | None, place: Place, around: Surroundings)
             faults.add(draft.place / "id", f"this id is already used at {first[raw.id].place}; rename one", raw.id)
         elif raw.id is not None:
             first[raw.id] = draft
-    check_unique([row for draft in drafts for row in draft.certificates or ()], faults)
+    check_unique([row for draft in drafts for row in draft.certificates or ()], "a certificate", faults)
+    check_unique([row for draft in drafts for row in draft.emissions or ()], "an entry", faults)
     return drafts
 
 
@@ -81,6 +88,10 @@ def _read_site(raw: RawSite, place: Place, around: Surroundings) -> Draft:
     certificates = None
     if raw.certificates is not None:
         certificates = read_certificates(raw.certificates, base, place / "certificates", faults)
+    emissions = None
+    if raw.emissions is not None:
+        emissions = read_emissions(raw.emissions, base, place / "emissions", faults)
+    check_factor_sources(raw, place / "factor_sources", faults)
     meters, formulas = _read_meters(raw, place, around)
     equipment = {entry.raw.equipment for entry in meters.values() if entry.raw.equipment is not None}
     draft = Draft(
@@ -90,7 +101,9 @@ def _read_site(raw: RawSite, place: Place, around: Surroundings) -> Draft:
         formulas=formulas,
         factors=read_factors(raw.factors, base, place / "factors", faults) if raw.factors else {},
         certificates=certificates,
+        emissions=emissions,
         maintenance=read_maintenance(raw.maintenance, equipment, place / "maintenance", faults),
+        facility=read_facility(raw.facility, meters, place / "facility", faults),
     )
     around.notes.extend(_notes(draft))
     return draft
@@ -147,6 +160,7 @@ def _notes(draft: Draft) -> list[str]:
         notes.append(
             f"{place / 'wue_numerator'}: consumed water needs a meter with the role water_returned; WUE has no value"
         )
+    notes.extend(metered_twice(draft.emissions or (), draft.meters.values()))
     notes.extend(
         f"{row.place}: the {row.kind} {row.id} is retired without a date, so it does not count"
         for row in draft.certificates or ()
@@ -174,9 +188,13 @@ def build_site(draft: Draft) -> Site:
         prices=Prices(**prices.model_dump()) if prices else None,
         factors=draft.factors,
         certificates=None if draft.certificates is None else tuple(row.build(zone) for row in draft.certificates),
+        factor_sources=raw.factor_sources.model_dump(exclude_none=True) if raw.factor_sources else {},
+        emissions=None if draft.emissions is None else tuple(row.build(zone) for row in draft.emissions),
+        baseline=Baseline(**raw.baseline.model_dump()) if raw.baseline else None,
         meters={
             identity: build_meter(entry.raw, raw.id, zone, draft.formulas.get(identity, ()))
             for identity, entry in draft.meters.items()
         },
         maintenance=build_maintenance(draft.maintenance, zone),
+        facility=draft.facility,
     )

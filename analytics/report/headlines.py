@@ -1,0 +1,147 @@
+"""The first page's lines: each figure of the period beside its target and beside other spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analytics.report.model import Cell, Headline
+from analytics.report.rounding import Scale, digits_of, scale_of, shown
+from wattwell.emissions import EmissionEntry
+from wattwell.intervals import Interval, iso
+from wattwell.model import KpiValue, Prices, Site
+
+SPANS = ("current", "previous", "year_ago", "ytd", "fiscal")
+"""The spans that a line compares."""
+DASH = "\u2013"
+"""Where there is no value."""
+_KPIS = (("pue", "pue", "lower"), ("wue", "wue", "lower"), ("ref", "renewable_share", "higher"))
+"""KPI, key of its target, and which way is better."""
+_AMOUNTS = (
+    ("energy", "Energy of the data centre (E_DC)", "energy"),
+    ("water", "Water", "water"),
+    ("carbon", "Carbon, location-based", "mass"),
+)
+"""Name, label, and what kind of amount."""
+_M3 = 1000.0
+"""Litres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What something comes to over a span: kWh, L, kg or money."""
+
+    value: float | None
+    usable: float
+    """Share of the span's intervals that it is made of."""
+    span: Interval
+
+    def plus(self, other: float) -> Amount:
+        """With something that is known for all of the span; unknown stays so."""
+        return Amount(None if self.value is None else self.value + other, self.usable, self.span)
+
+
+def entered_kg(entries: Iterable[EmissionEntry], span: Interval) -> float:
+    """kg CO2 equivalent of the entries made by hand, as far as they fall into a span, evenly by time."""
+    return sum(
+        entry.amount
+        * entry.kg_per_unit
+        * max(min(span.end, entry.interval.end) - max(span.start, entry.interval.start), 0)
+        / max(entry.interval.width, 1)
+        for entry in entries
+    )
+
+
+def cost(prices: Prices | None, bought: Amount, water: Amount) -> Amount:
+    """Imported electricity and incoming water at the site's prices, of those that are known."""
+    parts = [] if prices is None else [(bought, prices.electricity_per_kwh), (water, prices.water_per_m3 / _M3)]
+    known = [(each.value * price, each.usable) for each, price in parts if each.value is not None]
+    value = sum(money for money, _ in known) if known else None
+    return Amount(value, min((usable for _, usable in known), default=0.0), bought.span)
+
+
+def headlines(
+    site: Site,
+    values: Mapping[str, Mapping[str, KpiValue]],
+    amounts: Mapping[str, Mapping[str, Amount]],
+    full: float,
+) -> tuple[Headline, ...]:
+    """One line for each figure; ``values`` and ``amounts`` by span, then by name.
+
+    ``full``: the usable share from which an amount stands; below it is provisional.
+    """
+    lines = [_kpi(name, key, better, site, values) for name, key, better in _KPIS]
+    for name, label, kind in _AMOUNTS:
+        most = max((abs(each[name].value or 0.0) for each in amounts.values()), default=0.0)
+        lines.append(_amount(name, label, scale_of(kind, most), amounts, full))
+    if site.prices is not None:
+        money = Scale(unit=site.prices.currency, size=1.0, digits=0)
+        lines.append(_amount("cost", "Cost of electricity and water", money, amounts, full))
+    return tuple(lines)
+
+
+def _kpi(name: str, key: str, better: str, site: Site, values: Mapping[str, Mapping[str, KpiValue]]) -> Headline:
+    cells = {span: _value_cell(values[span][name]) for span in SPANS}
+    now = values["current"][name]
+    target = site.targets.get(key, site.targets.get(name))
+    met = None
+    if target is not None and now.value is not None:
+        met = now.value <= target if better == "lower" else now.value >= target
+    return Headline(
+        name=name,
+        label=now.label,
+        unit="%" if _percent(name) else now.unit,
+        better=better,
+        target=target,
+        target_shown=None if target is None else _written(name, target),
+        met=met,
+        **cells,
+    )
+
+
+def _value_cell(value: KpiValue) -> Cell:
+    why = next((issue.message for issue in value.issues), None)
+    return Cell(
+        value=value.value,
+        shown=DASH if value.value is None else _written(value.kpi, value.value),
+        provisional=value.provisional,
+        usable=value.usable,
+        start=iso(value.interval.start),
+        end=iso(value.interval.end),
+        note=why if value.value is None else None,
+    )
+
+
+def _percent(name: str) -> bool:
+    return name == "ref"
+
+
+def _written(name: str, value: float) -> str:
+    return shown(value * 100 if _percent(name) else value, digits_of(name))
+
+
+def _amount(name: str, label: str, scale: Scale, amounts: Mapping[str, Mapping[str, Amount]], full: float) -> Headline:
+    cells = {span: _amount_cell(amounts[span][name], scale, full) for span in SPANS}
+    return Headline(
+        name=name,
+        label=label,
+        unit=scale.unit,
+        better="lower",
+        target=None,
+        target_shown=None,
+        met=None,
+        **cells,
+    )
+
+
+def _amount_cell(amount: Amount, scale: Scale, full: float) -> Cell:
+    known = amount.value is not None
+    return Cell(
+        value=amount.value,
+        shown=DASH if amount.value is None else shown(amount.value / scale.size, scale.digits),
+        provisional=known and amount.usable < full,
+        usable=amount.usable,
+        start=iso(amount.span.start),
+        end=iso(amount.span.end),
+        note=None if known else "no meter, factor or data",
+    )

@@ -1,0 +1,72 @@
+"""The key-metrics table, as sustainability reports print it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from analytics.report.carbon import Carbon
+from analytics.report.model import Metric
+from analytics.report.period import PeriodData
+from analytics.report.rounding import digits_of, percent, shown
+from analytics.report.values import amount_of
+from wattwell.model import KpiValue
+
+DASH = "\u2013"
+_TONNE = _MWH = _M3 = 1000.0
+_AMOUNTS = (
+    ("electricity", "Energy of the data centre (E_DC)", "e_dc", "MWh", _MWH),
+    ("it", "Energy of the IT equipment (E_IT)", "e_it", "MWh", _MWH),
+    ("water", "Water", "water", "m3", _M3),
+)
+_KPIS = (
+    *("pue", "wue", "wue_source", "ref", "cfe", "erf", "ere", "cer"),
+    *("cue_location", "cue_market", "water_reclaimed_share", "ups_efficiency", "peak_demand_kw", "load_factor"),
+)
+_SCOPES = (
+    ("scope1_kg", "Scope 1 emissions", "fuels and refrigerants, metered and entered"),
+    ("scope2_location_kg", "Scope 2 emissions, location-based", "import by the grid's factor"),
+    ("scope2_market_kg", "Scope 2 emissions, market-based", "import by the contract's factor"),
+)
+
+
+def metrics(data: PeriodData, values: Mapping[str, KpiValue], carbon: Carbon) -> tuple[Metric, ...]:
+    """Amounts, KPIs that the site has the inputs for, and emissions by scope."""
+    return (*_amounts(data), *_kpis(values), *_emissions(carbon))
+
+
+def _amounts(data: PeriodData) -> Iterator[Metric]:
+    bases = {"e_it": f"category {data.site.pue_category}", "water": data.site.wue_numerator.replace("_", " ")}
+    for name, label, quantity, unit, size in _AMOUNTS:
+        value = amount_of(quantity, data, 0, len(data.at))
+        scaled = None if value is None else value / size
+        yield _metric(name, label, unit, scaled, 1, bases.get(quantity, "metered"))
+
+
+def _kpis(values: Mapping[str, KpiValue]) -> Iterator[Metric]:
+    for name in _KPIS:
+        found = values[name]
+        if any(issue.code == "input.missing" for issue in found.issues):
+            continue
+        basis = ", ".join(
+            part
+            for part in (
+                f"category {found.category}" if found.category is not None else "",
+                (found.basis or "").replace("_", " "),
+                f"{found.usable:.1%} of the period" if found.usable < 1 else "",
+                "provisional" if found.provisional else "",
+            )
+            if part
+        )
+        value = found.value if found.value is None or not percent(name) else found.value * 100
+        yield _metric(name, found.label, "%" if percent(name) else found.unit, value, digits_of(name), basis)
+
+
+def _emissions(carbon: Carbon) -> Iterator[Metric]:
+    for name, label, basis in _SCOPES:
+        kilograms: float | None = getattr(carbon, name)
+        yield _metric(name, label, "t CO2e", None if kilograms is None else kilograms / _TONNE, 1, basis)
+
+
+def _metric(name: str, label: str, unit: str, value: float | None, digits: int, basis: str) -> Metric:
+    text = DASH if value is None else shown(value, digits)
+    return Metric(name=name, label=label, unit=unit, value=value, shown=text, basis=basis)
