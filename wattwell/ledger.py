@@ -27,7 +27,7 @@ from typing import Any
 
 GENESIS = "0" * 64
 """What stands for the hash before the first entry."""
-KINDS = ("configuration", "event", "correction", "readings", "figure", "silence", "finding")
+KINDS = ("configuration", "event", "correction", "readings", "figure", "silence", "finding", "report")
 """What is entered."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from alerts.attachment import Attach
 from alerts.defaults import default_rules
 from alerts.notify import Notifier, notifier_id
 from alerts.opening import open_notifier
@@ -33,7 +34,8 @@ _FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "r
 _LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
 _DESK = ("silences", "silence", "maintenance", "expire", "acknowledge", "receivers", "suggest")
 _FOUND = ("findings", "finding", "models", "judge")
-QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK, *_FOUND)
+_REPORTS = ("report", "draft", "reports", "issue_report", "overdue")
+QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK, *_FOUND, *_REPORTS)
 """Methods of the engine that a command may ask over the socket."""
 
 
@@ -236,11 +238,13 @@ def rules_of(config: Config) -> tuple[AlertRule, ...]:
     return tuple(replace(rule, boards=config.http.grafana_url) for rule in rules)
 
 
-def notifiers_of(config: Config, now: Callable[[], int] = clock) -> dict[str, Notifier]:
-    """Who is told of alerts, by id."""
+def notifiers_of(
+    config: Config, now: Callable[[], int] = clock, attach: Attach | None = None
+) -> dict[str, Notifier]:
+    """Who is told of alerts and reports, by id; ``attach`` makes the file that goes with a report."""
     page = config.http.public_url
     return {
-        notifier_id(target.url): open_notifier(target.url, target.token_file, page=page, now=now)
+        notifier_id(target.url): open_notifier(target.url, target.token_file, page=page, now=now, attach=attach)
         for target in config.notify
     }
 

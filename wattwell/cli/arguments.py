@@ -85,6 +85,7 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     explain.add_argument("--kpi", required=True, help="one name")
     explain.add_argument("--window", help="as for kpi (default: all of the span)")
     explain.add_argument("--at", help="a time in the calendar window, or the rolling one's end (default: latest)")
+    _reporting(commands)
     _auditing(commands)
     unmapped = _configured(commands, "unmapped", "topics seen but bound to no meter, and the meters that they could be")
     unmapped.add_argument("--json", action="store_true", help="print one JSON document")
@@ -93,6 +94,10 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     resend = _configured(commands, "resend", "send all that the spool has to the remote store once more")
     resend.add_argument("--json", action="store_true", help="print one JSON document")
     _configured(commands, "rules", "the alert rules as a Prometheus rule file")
+    factors = commands.add_parser("factors", help="an hourly generation table by fuel as the factor files of a site")
+    factors.add_argument("file", metavar="FILE", help="CSV or CSV.gz: timestamp, MWh by fuel code, avg_CI in g/kWh")
+    factors.add_argument("--out", required=True, metavar="DIR", help="the folder to write them to")
+    factors.add_argument("--json", action="store_true", help="print one JSON document")
     devices = commands.add_parser("devices", help="devices that are known, for a meter's source")
     devices.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -136,6 +141,20 @@ def _alerting(commands: _Commands[argparse.ArgumentParser]) -> None:
     for command in (silence, silences, ack):
         command.add_argument("--author", help="who, for the audit ledger")
         command.add_argument("--reason", help="and why")
+
+
+def _reporting(commands: _Commands[argparse.ArgumentParser]) -> None:
+    report = _asked(commands, "report", "the efficiency report of a month or a year; issued where it is over")
+    report.add_argument("--month", help="2026-10")
+    report.add_argument("--year", help="2026")
+    report.add_argument("--fiscal-year", metavar="YEAR", help="the fiscal year that begins in this calendar year")
+    report.add_argument("--out", metavar="DIR", help="the folder for report.html, report.pdf, report.csv, report.json")
+    report.add_argument("--format", help="some of html,pdf,csv,json with commas between (default: all)")
+    report.add_argument("--draft", action="store_true", help="as the figures are now, and issue nothing")
+    report.add_argument("--revision", type=int, metavar="N", help="this issued revision again, as it was")
+    report.add_argument("--author", help="who issues it, for the audit ledger (default: wattwell)")
+    report.add_argument("--reason", help="and why (default: period over, or what has changed)")
+    report.add_argument("--list", action="store_true", help="instead: what was issued")
 
 
 def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -21,7 +21,9 @@ from wattwell.cli.audit import audit
 from wattwell.cli.devices import devices, proposals
 from wattwell.cli.entering import check_line, enter_files, without_jump
 from wattwell.cli.explain import explain
+from wattwell.cli.factors import factors
 from wattwell.cli.findings import findings, judge, maintenance
+from wattwell.cli.reporting import report
 from wattwell.cli.rules import rules
 from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import ack, alerts, silence, silences
@@ -276,10 +278,12 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "silence": silence,
     "silences": silences,
     "ack": ack,
+    "report": report,
     "explain": explain,
     "audit": audit,
     "unmapped": _unmapped,
     "devices": devices,
+    "factors": factors,
     "rules": rules,
     "backup": _backup,
     "resend": _resend,

@@ -53,6 +53,7 @@ _COLUMNS = {
     "silences": ("id", "kind", "state", "alerts", "from", "until", "author", "reason"),
     "suggest": ("site", "name", "window", "side", "of", "threshold", "alerts", "hours"),
     "audit": ("seq", "at", "kind", "what", "hash"),
+    "reports": ("site", "key", "revision", "issued_at", "author", "reason", "changes", "provisional"),
     "devices": ("device", "title", "points"),
     "doctor": ("check", "status", "message", "remedy"),
 }
@@ -68,10 +69,11 @@ _NOTHING = {
     "silences": "No silences.",
     "suggest": "No rule watches a KPI of a site with readings.",
     "audit": "Nothing has been entered.",
+    "reports": "No report was issued.",
 }
 
 
-_PROSE = {"notes", "message", "remedy", "example", "what", "points", "unjudged"}
+_PROSE = {"reason", "notes", "message", "remedy", "example", "what", "points", "unjudged"}
 """Columns that may be folded; the others stay whole, however narrow the terminal is."""
 _NUMERIC = {"value", "booked", "before", "after", "usable", "coverage", "count", "measured", "estimated", "missing"} | {
     "parent_amount",

@@ -15,6 +15,7 @@ import numpy as np
 import wattwell
 from wattwell.config.settings import Config
 from wattwell.engine.queries import Document
+from wattwell.engine.report_store import unlike
 from wattwell.intervals import Interval, iso
 from wattwell.ledger import GENESIS, Break, Entry, canonical, first_break
 from wattwell.model import AlertRule, Meter
@@ -38,8 +39,8 @@ def configuration(config: Config, rules: Sequence[AlertRule]) -> Document:
         "grid_seconds": config.grid / 1e6,
         "late_seconds": config.late / 1e6,
         "coverage": {"full": config.full, "provisional": config.provisional},
-        "sites": _plain(config.sites),
-        "rules": [_plain(dataclasses.replace(rule, boards=None)) for rule in rules],
+        "sites": plain(config.sites),
+        "rules": [plain(dataclasses.replace(rule, boards=None)) for rule in rules],
     }
 
 
@@ -48,16 +49,16 @@ def version_of(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(document).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A frozen object of the model as JSON."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, frozenset):
-        return sorted(_plain(item) for item in value)
+        return sorted(plain(item) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, Interval):
-        made = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        made = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         if isinstance(value, Meter):
             made["factors"] = [{"from": _instant(since), "value": factor} for since, factor in value.factors]
         return made
@@ -111,7 +112,8 @@ def verify(store: ReadingStore, current: Document | None, head: str | None) -> D
     ``head`` is a hash noted earlier that must still be in the chain; GENESIS always is.
     """
     entries = store.audit()
-    broken = first_break(entries) or _unlike_tables(store, entries) or _unlike_configuration(entries, current)
+    broken = first_break(entries) or _unlike_tables(store, entries) or unlike(store, entries)
+    broken = broken or _unlike_configuration(entries, current)
     if broken is None and head is not None and head not in {GENESIS, *(entry.hash for entry in entries)}:
         problem = f"the head {head} is not in the chain: entries were taken away at its end, or it was made anew"
         broken = Break(seq=None, kind=None, at=None, problem=problem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from wattwell.engine.findings import Detector, Expectations, FindingsDesk
 from wattwell.engine.fingerprint import forget_changed
 from wattwell.engine.power import power_columns
 from wattwell.engine.queries import Document, Snapshot
+from wattwell.engine.report_maker import ReportMaker, Told
+from wattwell.engine.report_schedule import ReportSchedule
+from wattwell.engine.reports import Reports
 from wattwell.engine.retention import horizon, month_starts
 from wattwell.engine.signals import powers_of
 from wattwell.engine.spans import ROLLING, parse_time, windows
@@ -81,7 +84,20 @@ class Engine:
         self._found = FindingsDesk(config, store, detector, self._maintenance, clock)
         self.findings, self.finding, self.judge = self._found.findings, self._found.finding, self._found.judge
         self.finding_counts, self.models = self._found.counts, self._found.models
+        told = Told(
+            value=self.value,
+            findings=self.findings,
+            looked=lambda site: bool(self.models(site)),
+            alerts=self.alerts,
+            events=lambda site, start, end: self.events(site, None, start, end),
+        )
+        maker = ReportMaker(config, store, self._book, told)
+        self._reports = Reports(config, store, maker.make, self._live, self._analysing)
+        self.report, self.draft, self.reports = self._reports.report, self._reports.draft, self._reports.reports
+        self.issued_at = self._reports.issued_at
         self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
+        self.schedule = ReportSchedule(config, store, self._reports, self._live, self.watch.tell)
+        self.overdue = lambda: self.schedule.overdue(clock())
         desk = AlertDesk(config, store, self.watch, clock)
         self.silence, self.silences, self.maintenance = desk.silence, desk.silences, desk.maintenance
         self.expire, self.acknowledge, self.receivers = desk.expire, desk.acknowledge, desk.receivers
@@ -96,12 +112,14 @@ class Engine:
         with self._analysing:
             dirt = self.store.dirty()
             self._auditor.before(dirt)
+            self.schedule.touched.before(dirt)
             self._found.expect(dirt)
             changed = analyse(self.store, self._meters, self.config.grid, dirt=dirt)
             self._book.forget(changed)
             if changed:
                 self._commissioning.changed()
             self._auditor.after(changed)
+            self.schedule.touched.after(changed)
             self._found.step(changed, cold=cold)
             self.watch.step(self._clock(), changed)
         return bool(changed)
@@ -126,6 +144,15 @@ class Engine:
             raise UsageError("\n".join(faults))
         with self._analysing:
             self.store.add_corrections(corrections)
+
+    def issue_report(
+        self, site: str, key: str, author: str | None = None, reason: str | None = None
+    ) -> Document:
+        """Issues a month (2026-10), year (2026) or fiscal year (FY2026): document, new, refused (why not)."""
+        return asdict(self._reports.issue(site, key, author, reason))
+
+    def _live(self, site: str) -> int:
+        return self._book.live_edge(site, "pue", self._clock())
 
     def prune(self, before: int) -> int:
         """Drops raw readings older than ``before``, a grid edge, that no figure will need again; how many.

@@ -46,6 +46,10 @@ class Snapshot:
     """(site, family) how many findings are open; families that were ever found at the site."""
     finding_watts: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(site, family) the power that they draw beyond what is expected, as far as it is known."""
+    reports_issued: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(site, window) seconds since the epoch of the latest issue of a report; month, year or fiscal_year."""
+    reports_refused: Mapping[tuple[str], int] = field(default_factory=dict)
+    """(site) how many reports that are due could not be issued as their figures are."""
     notifications_waiting: Mapping[tuple[str], int] = field(default_factory=dict)
     """(receiver) how many notifications it has still to be told."""
     notifications_delivered: Mapping[tuple[str], int] = field(default_factory=dict)
@@ -137,6 +141,18 @@ class Queries(Protocol):
         Each: site, name, kind, unit, space, hours (of that history), cv_rmse and nmbe (shares; of energy and water),
         rmse and weekly (in the unit), accepted (by ASHRAE Guideline 14) and unjudged (why it was not judged of late).
         """
+
+    def report(self, site: str, key: str, revision: int | None = None) -> Document:
+        """The report of a month (2026-10), a year (2026) or a fiscal year (FY2026): the issued revision in force, or
+        the one asked for; where none was issued, a draft as the figures are now.
+
+        The fields of :class:`analytics.report.model.Report`. UsageError for bad input, UnknownError for a revision that
+        was never issued.
+        """
+
+    def reports(self, site: str | None = None) -> list[Document]:
+        """Issued revisions, the latest first: site, window, key, name, revision, issued_at, author, reason, digest,
+        provisional and changes (how many figures differ from the revision before)."""
 
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None

@@ -24,6 +24,16 @@ REPLACED = "replaced"
 """State, in the ledger alone, of an event in whose place another one about the same reading has come."""
 
 
+def put_documents(con: duckdb.DuckDBPyConnection, documents: Mapping[str, str]) -> None:
+    """Stores small named documents within a transaction."""
+    if not documents:
+        return
+    columns = {"n": list(documents), "x": list(documents.values())}
+    con.register("stated", {name: np.array(column, dtype=object) for name, column in columns.items()})
+    con.execute("DELETE FROM documents WHERE name IN (SELECT n FROM stated)")
+    con.execute("INSERT INTO documents SELECT n, x FROM stated")
+
+
 class AuditTable(Database):
     """The part of the store that holds the ledger; methods as in the protocol."""
 
@@ -42,9 +52,10 @@ class AuditTable(Database):
         )
         return made
 
-    def append_audit(self, items: Sequence[Item]) -> Sequence[Entry]:
-        """Appends entries to the ledger, durably and all or nothing."""
+    def append_audit(self, items: Sequence[Item], documents: Mapping[str, str] | None = None) -> Sequence[Entry]:
+        """Appends entries to the ledger, and stores small named documents with them, durably and all or nothing."""
         with self.transaction() as con:
+            put_documents(con, documents or {})
             return self.enter(con, items)
 
     def audit(self, kind: str | None = None, last: int | None = None) -> Sequence[Entry]:

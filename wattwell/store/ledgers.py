@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from wattwell.model import Correction, MeterEvent, MeterKey, Reject
-from wattwell.store.audit import REPLACED, AuditTable, Item, correction_document, event_document
+from wattwell.store.audit import (
+    REPLACED,
+    AuditTable,
+    Item,
+    correction_document,
+    event_document,
+    put_documents,
+)
 
 _KEPT_REJECTS = 1000
 """Rows kept for each (site, meter, topic, reason); the count goes on."""
@@ -24,6 +33,38 @@ _INSERT_EVENTS = (
     "INSERT INTO events SELECT unnest(?::INTEGER[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::DOUBLE[]),"
     " unnest(?::DOUBLE[]), unnest(?::DOUBLE[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])"
 )
+_EventRow = tuple[Any, ...]
+"""As in _EVENT_COLUMNS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the analysis says anew of one series."""
+
+    series: int
+    start: int
+    """In ``[start, end)`` all events were judged."""
+    end: int
+    events: Sequence[MeterEvent]
+
+    def reach(self) -> tuple[int, int]:
+        """The span, widened to the events."""
+        times = [event.at for event in self.events]
+        return min([self.start, *times]), max([self.end, *(at + 1 for at in times)])
+
+
+def _succeeding(judged: Judged, stored: Sequence[_EventRow]) -> list[_EventRow]:
+    """What stands in the ledger after stored events were judged: the new ones, those disproved and those beyond."""
+    anew = {(event.at, event.event) for event in judged.events}
+    anew |= {(event.at, "rollover") for event in judged.events if event.event == "transient"}
+    rows: list[_EventRow] = [
+        (judged.series, e.at, e.event, e.before, e.after, e.booked, e.unit, e.state) for e in judged.events
+    ]
+    for row in stored:
+        if (row[1], row[2]) not in anew:
+            disproved = judged.start <= row[1] < judged.end
+            rows.append((*row[:7], "withdrawn") if disproved else row)
+    return rows
 
 
 class Ledgers(AuditTable):
@@ -109,29 +150,36 @@ class Ledgers(AuditTable):
 
     # -- events -----------------------------------------------------------------------------------------------
 
-    def replace_events(
-        self, con: duckdb.DuckDBPyConnection, series: int, span: tuple[int, int], events: Sequence[MeterEvent]
-    ) -> None:
-        """Puts the events of a span in place of those stored, within a transaction; disproved ones are withdrawn."""
-        anew = {(event.at, event.event) for event in events}
-        anew |= {(event.at, "rollover") for event in events if event.event == "transient"}
-        times = [event.at for event in events]
-        low, high = min([span[0], *times]), max([span[1], *(at + 1 for at in times)])
-        stored = con.execute(
-            f"SELECT {_EVENT_COLUMNS} FROM events WHERE series = ? AND t >= ? AND t < ?",  # noqa: S608 - our own names
-            [series, low, high],
-        ).fetchall()
-        rows = [(series, e.at, e.event, e.before, e.after, e.booked, e.unit, e.state) for e in events]
-        for row in stored:
-            if (row[1], row[2]) not in anew:
-                disproved = span[0] <= row[1] < span[1]
-                rows.append((*row[:7], "withdrawn") if disproved else row)
-        if stored:
-            con.execute("DELETE FROM events WHERE series = ? AND t >= ? AND t < ?", [series, low, high])
+    def replace_events(self, con: duckdb.DuckDBPyConnection, judged: Sequence[Judged]) -> None:
+        """Puts the events of spans in place of those stored, within a transaction; disproved ones are withdrawn.
+
+        Each series comes once.
+        """
+        known = self._events_within(con, judged)
+        rows: list[_EventRow] = []
+        said: list[Item] = []
+        for each in judged:
+            stored = known.get(each.series, [])
+            fresh = sorted(_succeeding(each, stored), key=lambda row: row[1:3])
+            said += self._changes(stored, fresh)
+            rows += fresh
         if rows:
-            columns = zip(*sorted(rows, key=lambda row: row[1:3]), strict=True)
-            con.execute(_INSERT_EVENTS, [list(column) for column in columns])
-        self.enter(con, self._changes(stored, rows))
+            con.execute(_INSERT_EVENTS, [list(column) for column in zip(*rows, strict=True)])
+        self.enter(con, said)
+
+    def _events_within(self, con: duckdb.DuckDBPyConnection, judged: Sequence[Judged]) -> Mapping[int, list[_EventRow]]:
+        """Takes out the stored events of what is judged, spans widened to the events that come; by series."""
+        spans = [(each.series, *each.reach()) for each in judged]
+        con.register("judged", span_columns(spans))
+        found: dict[int, list[_EventRow]] = {}
+        within = "series = s AND t >= low AND t < high"
+        low = min((start for _, start, _ in spans), default=0)
+        query = f"SELECT {_EVENT_COLUMNS} FROM events JOIN judged ON {within} WHERE t >= ?"  # noqa: S608 - our own names
+        for row in con.execute(query, [low]).fetchall():
+            found.setdefault(row[0], []).append(row)
+        if found:
+            con.execute(f"DELETE FROM events USING judged WHERE {within} AND t >= ?", [low])  # noqa: S608 - as above
+        return found
 
     def _changes(self, stored: Sequence[tuple[Any, ...]], rows: Sequence[tuple[Any, ...]]) -> list[Item]:
         """What is to be said of events that are new, differ from those stored, or are gone."""
@@ -198,16 +246,23 @@ class Ledgers(AuditTable):
 
     def save_states(self, documents: Mapping[str, str]) -> None:
         """Stores small named documents."""
-        if not documents:
-            return
-        with self.transaction() as con:
-            columns = {"n": list(documents), "x": list(documents.values())}
-            con.register("stated", {name: np.array(column, dtype=object) for name, column in columns.items()})
-            con.execute("DELETE FROM documents WHERE name IN (SELECT n FROM stated)")
-            con.execute("INSERT INTO documents SELECT n, x FROM stated")
+        if documents:
+            with self.transaction() as con:
+                put_documents(con, documents)
 
 
 _NO_TIME = -(2**63)
+_EVER = (-(2**62), 2**62)
+
+
+def span_columns(spans: Sequence[tuple[int, int, int]]) -> dict[str, NDArray[Any]]:
+    """Columns ``s``, ``low`` and ``high`` of (series, start, end) spans."""
+    low, high = _EVER
+    return {
+        "s": np.array([number for number, _, _ in spans], dtype=np.int64),
+        "low": np.array([max(start, low) for _, start, _ in spans], dtype=np.int64),
+        "high": np.array([min(end, high) for _, _, end in spans], dtype=np.int64),
+    }
 
 
 def _reject_columns(rejects: Sequence[Reject]) -> dict[str, Any]:

@@ -168,8 +168,13 @@ class ReadingStore(Protocol):
         each event that is new or differs, and :meth:`add_corrections` each correction, with what they store.
         """
 
-    def append_audit(self, items: Sequence[tuple[str, Mapping[str, Any]]]) -> Sequence[Entry]:
-        """Appends (kind, document) to the audit ledger at the writer's time, durably and all or nothing."""
+    def append_audit(
+        self, items: Sequence[tuple[str, Mapping[str, Any]]], documents: Mapping[str, str] | None = None
+    ) -> Sequence[Entry]:
+        """Appends (kind, document) to the audit ledger at the writer's time, durably and all or nothing.
+
+        ``documents``: small named ones that are stored in the same transaction, as by :meth:`save_states`.
+        """
 
     def arrivals(self, pairs: Sequence[tuple[MeterKey, int]]) -> Mapping[tuple[MeterKey, int], int]:
         """When the readings of these meters at these times arrived; where there is none, the pair is left out."""

@@ -1,0 +1,200 @@
+"""Draft reports: a site's month or year gathered from stored interval values, KPIs, findings, alerts and ledgers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+
+import wattwell
+from analytics.evaluate import Rules, Window
+from analytics.kpi import KPIS
+from analytics.report.carbon import carbon
+from analytics.report.coverage import caveats
+from analytics.report.demand import demand
+from analytics.report.energy import energy
+from analytics.report.figures import checked
+from analytics.report.headlines import SPANS, Amount, cost, entered_kg, headlines
+from analytics.report.heat import heat
+from analytics.report.hourly import hourly
+from analytics.report.limits import judge
+from analytics.report.limits import spans as limit_spans
+from analytics.report.method import method
+from analytics.report.metrics import metrics
+from analytics.report.model import METHOD, Inputs, Judged, Period, Report, SiteHead
+from analytics.report.renewables import renewables
+from analytics.report.rows import rows
+from analytics.report.water import water
+from analytics.report.weather import weather
+from wattwell.config.settings import Config
+from wattwell.engine.audit import plain
+from wattwell.engine.book import KpiBook
+from wattwell.engine.period import IntervalDigest, load_period
+from wattwell.engine.queries import Document
+from wattwell.engine.report_spans import Spans
+from wattwell.engine.shapes import kpi_document
+from wattwell.intervals import HOUR, SECOND, Interval, iso, local_date, parse_iso
+from wattwell.ledger import canonical
+from wattwell.model import KpiValue, Site
+from wattwell.store.audit import correction_document
+from wattwell.store.protocol import ReadingStore
+
+_HEADLINE_KPIS = ("pue", "wue", "ref")
+_NOT_LOOKED = "not available: nobody has looked for findings at this site yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is told at a site beside its figures; see :class:`~wattwell.engine.queries.Queries`."""
+
+    value: Callable[[str, str, Window], KpiValue]
+    """Site, KPI and window: one value with what its reader must know."""
+    findings: Callable[[str, str, str], list[Document]]
+    """Site, start and end."""
+    looked: Callable[[str], bool]
+    """Whether a detector has looked at a site."""
+    alerts: Callable[[str], list[Document]]
+    events: Callable[[str, str, str], list[Document]]
+
+
+class ReportMaker:
+    """Makes drafts; for who holds the engine's lock."""
+
+    def __init__(self, config: Config, store: ReadingStore, book: KpiBook, told: Told) -> None:
+        self._store = store
+        self._book = book
+        self._told = told
+        self._grid = config.grid
+        self._rules = Rules(grid=config.grid, full=config.full, provisional=config.provisional)
+
+    def make(self, site: Site, asked: Spans) -> Report:
+        """The report of a month or a year as its figures are now."""
+        span, digest = asked.current.interval, IntervalDigest()
+        data = load_period(self._store, site, span, self._grid, digest)
+        values = {name: self._told.value(site.id, name, asked.current) for name in KPIS}
+        compared = {name: self._compared(site, window) for name, window in _windows(asked).items()}
+        amounts = {name: self._amounts(site, window.interval) for name, window in _windows(asked).items()}
+        first_page = headlines(site, compared, amounts, self._rules.full)
+        emitted, used = carbon(data), energy(data)
+        renewed, balance = renewables(data), water(data)
+        step = "day" if asked.kind == "month" else "month"
+        told = {
+            name: [each for each in found if _within(each, low, high, span)]
+            for name, found, low, high in (
+                ("findings", self._told.findings(site.id, iso(span.start), iso(span.end)), "start", "end"),
+                ("alerts", self._told.alerts(site.id), "fired_at", "resolved_at"),
+            )
+        }
+        return Report(
+            kind=asked.kind,
+            site=_head(site),
+            period=_period(asked, self._grid),
+            status="draft",
+            revision=None,
+            inputs=self._inputs(site, span, digest.hex, [asdict(each) for each in first_page]),
+            headlines=first_page,
+            kpis=tuple(kpi_document(value) for value in values.values() if not _lacks(value)),
+            metrics=metrics(data, values, emitted),
+            rows=rows(data, step, self._rules),
+            demand=demand(data),
+            weather=weather(data, "hour" if asked.kind == "month" else "day"),
+            energy=used,
+            water=balance,
+            heat=heat(data, values),
+            renewables=renewed,
+            carbon=emitted,
+            carbon_free=hourly(data),
+            limits=self._limits(site, asked),
+            findings=tuple(told["findings"]),
+            findings_note=None if self._told.looked(site.id) else _NOT_LOOKED,
+            alerts=tuple(told["alerts"]),
+            events=tuple(self._told.events(site.id, iso(span.start), iso(span.end))),
+            meters=data.meters,
+            gate=checked(data, values, used, balance),
+            caveats=caveats(data, values),
+            method=method(site, values),
+        )
+
+    def _compared(self, site: Site, window: Window) -> dict[str, KpiValue]:
+        return {name: self._told.value(site.id, name, window) for name in _HEADLINE_KPIS}
+
+    def _amounts(self, site: Site, span: Interval) -> dict[str, Amount]:
+        """Energy, water, carbon and cost of a span."""
+        names = ("e_dc", "water", "carbon_location", "import", "water_total")
+        found = {name: Amount(*self._book.amount(site.id, name, span), span) for name in names}
+        return {
+            "energy": found["e_dc"],
+            "water": found["water"],
+            "carbon": found["carbon_location"].plus(entered_kg(site.emissions or (), span)),
+            "cost": cost(site.prices, found["import"], found["water_total"]),
+        }
+
+    def _limits(self, site: Site, asked: Spans) -> tuple[Judged, ...]:
+        value = self._told.value(site.id, "pue", asked.trailing if asked.kind == "month" else asked.current).value
+        zone, full = site.zone, asked.full
+        days = (local_date(full.start, zone), local_date(full.end - 1, zone) + timedelta(days=1))
+        return tuple(
+            Judged(limit=limit, value=value, judgement=judge(limit, value)) for limit in limit_spans(site, *days)
+        )
+
+    def _inputs(self, site: Site, span: Interval, intervals: str, compared: Sequence[Mapping[str, object]]) -> Inputs:
+        corrections = [
+            correction_document(each)
+            for each in self._store.corrections()
+            if each.site == site.id and span.start <= each.at < span.end
+        ]
+        made = Inputs(
+            digest="",
+            intervals=intervals,
+            comparisons=_sha({"headlines": list(compared)}),
+            configuration=_sha({"site": plain(site), "grid": self._grid, "coverage": plain(self._rules)}),
+            corrections=_sha({"corrections": corrections}),
+            program=f"wattwell {wattwell.__version__}",
+            method=METHOD,
+        )
+        return replace(made, digest=_sha(asdict(made)))
+
+
+def _windows(asked: Spans) -> dict[str, Window]:
+    return {name: getattr(asked, name) for name in SPANS}
+
+
+def _lacks(value: KpiValue) -> bool:
+    return any(issue.code == "input.missing" for issue in value.issues)
+
+
+def _within(document: Document, low: str, high: str, span: Interval) -> bool:
+    """Whether something that lasted from ``low`` to ``high`` (None: it goes on) touches a span."""
+    began, ended = document[low], document[high]
+    return began is not None and parse_iso(began) < span.end and (ended is None or parse_iso(ended) > span.start)
+
+
+def _sha(document: Mapping[str, object]) -> str:
+    return hashlib.sha256(canonical(document).encode()).hexdigest()
+
+
+def _head(site: Site) -> SiteHead:
+    return SiteHead(
+        id=site.id,
+        name=site.name,
+        timezone=site.zone,
+        pue_category=site.pue_category,
+        it_power_kw=site.it_power_kw,
+        wue_numerator=site.wue_numerator,
+        currency=None if site.prices is None else site.prices.currency,
+    )
+
+
+def _period(asked: Spans, grid: int) -> Period:
+    span = asked.current.interval
+    return Period(
+        window=asked.window,
+        key=asked.key,
+        name=asked.name,
+        start=iso(span.start),
+        end=iso(span.end),
+        hours=span.width / HOUR,
+        grid_seconds=grid / SECOND,
+        over=asked.over,
+    )
