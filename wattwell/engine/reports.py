@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from analytics.report.compare import changes
+from analytics.report.fleet import FleetReport, fleet
 from analytics.report.gate import breaches
 from analytics.report.model import Change, Report, Revision
 from wattwell.config.settings import Config
@@ -111,6 +112,10 @@ class Reports:
                 found[of] = max(parse_iso(each["issued_at"]) / SECOND, found.get(of, 0.0))
         return found
 
+    def fleet(self, key: str) -> Document:
+        """All sites over one month or year: of each the revision in force, or a draft."""
+        return plain(fleet([self.report(site, key) for site in self._config.sites]))
+
     # -- issuing ----------------------------------------------------------------------------------------------
 
     def issue(self, site: str, key: str, author: str | None = None, reason: str | None = None) -> Outcome:
@@ -192,7 +197,7 @@ class Reports:
         return _parsed(stored_text(self._store, name))
 
 
-def plain(made: Report) -> Document:
+def plain(made: Report | FleetReport) -> Document:
     """A report as its JSON document, the same as one that was stored."""
     return _parsed(canonical(asdict(made)))
 
