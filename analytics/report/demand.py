@@ -13,8 +13,11 @@ _POINTS = 201
 _NOTHING = Demand(label="", peak_kw=None, peak_at=None, mean_kw=None, load_factor=None, curves=())
 
 
-def demand(data: PeriodData) -> Demand:
-    """Interval means in kW of the utility import, of all its meters together; of E_DC where nothing is imported."""
+def demand(data: PeriodData, least: float) -> Demand:
+    """Interval means in kW of the utility import, of all its meters together; of E_DC where nothing is imported.
+
+    ``least``: the share of the period that must be known for anything to be said.
+    """
     name, label = ("import", "Utility import") if "import" in data.quantities else ("e_dc", "Data centre (E_DC)")
     if name not in data.quantities:
         return _NOTHING
@@ -23,7 +26,7 @@ def demand(data: PeriodData) -> Demand:
     if "e_it" in data.quantities:
         curves.append(_curve("IT load", _kilowatts(data, "e_it")))
     there = ~np.isnan(load)
-    if not there.any():
+    if not there.any() or there.mean() < least:
         return Demand(label=label, peak_kw=None, peak_at=None, mean_kw=None, load_factor=None, curves=())
     place = int(np.nanargmax(load))
     peak, mean = float(load[place]), float(load[there].mean())
@@ -33,7 +36,7 @@ def demand(data: PeriodData) -> Demand:
         peak_at=iso(int(data.at[place])),
         mean_kw=mean,
         load_factor=mean / peak if peak > 0 else None,
-        curves=tuple(curve for curve in curves if curve is not None),
+        curves=tuple(curve for curve in curves if curve is not None and curve.usable >= least),
     )
 
 

@@ -55,6 +55,8 @@ STAGES = {
     "it_equipment": "IT equipment input",
 }
 """The power chain from the inlet to the servers; what the site does not meter is left out."""
+_CHAIN = ("ups_input", "it_ups", "pdu_input", "it_pdu", "it_equipment")
+"""Stages that feed nothing but the next one; a transformer feeds cooling too, so that nothing is compared with it."""
 
 
 def energy(data: PeriodData) -> Energy:
@@ -63,7 +65,7 @@ def energy(data: PeriodData) -> Energy:
     names = [name for name in ("e_dc", "e_it", *METERED) if name in found]
     joint = joined([found[name].required() if name in ("e_dc", "e_it") else found[name] for name in names])
     if not {"e_dc", "e_it"} <= found.keys() or joint is None or not joint.any():
-        return Energy(sources=None, uses=None, cooling=_cooling(data), stages=tuple(_stages(data)))
+        return Energy(sources=None, uses=None, cooling=_cooling(data, None), stages=tuple(_stages(data)))
     share = float(joint.mean())
     sums = {name: total(found[name], joint) for name in names}
     amounts = {"it": sums["e_it"], **split(sums)}
@@ -71,7 +73,7 @@ def energy(data: PeriodData) -> Energy:
     return Energy(
         sources=breakdown("Energy by source", "energy", list(_sources(data, joint)), share),
         uses=breakdown("Energy by use", "energy", used, share),
-        cooling=_cooling(data),
+        cooling=_cooling(data, joint),
         stages=tuple(_stages(data)),
     )
 
@@ -93,9 +95,10 @@ def _sources(data: PeriodData, joint: Bool) -> Iterator[tuple[str, str, float]]:
             yield role, label, total(column, joint)
 
 
-def _cooling(data: PeriodData) -> Breakdown | None:
+def _cooling(data: PeriodData, joint: Bool | None) -> Breakdown | None:
+    """Over the intervals of the uses, so that it sums to what stands there; without uses over its own."""
     columns = {role: data.roles[role] for role in COOLING_ROLES if role in data.roles}
-    joint = joined(list(columns.values()))
+    joint = joined(list(columns.values())) if joint is None or not columns else joint
     if joint is None or not joint.any():
         return None
     parts = [(role, COOLING[role], total(column, joint)) for role, column in columns.items()]
@@ -119,4 +122,4 @@ def _stages(data: PeriodData) -> Iterator[Stage]:
             loss_kwh=given - taken if given > 0 else None,
             usable=float(known.mean()),
         )
-        before = column
+        before = column if role in _CHAIN else None

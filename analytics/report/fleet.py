@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.report.model import Metric
-from analytics.report.rounding import digits_of, percent, scale_of, shown
+from analytics.report.rounding import KINDS, Scale, digits_of, percent, scale_of, shown
 
 SCHEMA = "wattwell.fleet/1"
 KPIS = ("pue", "wue", "ref", "erf", "cue_location", "cue_market", "cfe")
@@ -21,6 +21,9 @@ _BOUND = {"wue", "cue_location", "cue_market"}
 SIZES = ((500.0, "below 500 kW"), (1000.0, "500 kW to 1 MW"), (2000.0, "1 to 2 MW"), (10_000.0, "2 to 10 MW"))
 LARGEST, UNKNOWN = "10 MW and more", "size not declared"
 DASH = "\u2013"
+_WATER = ("water", "Water")
+_AMOUNTS = ("energy", "water", "carbon", "cost")
+"""Of the first page, that are added up; E_IT goes with the energy."""
 Document = Mapping[str, Any]
 
 
@@ -37,7 +40,8 @@ class FleetSite:
     """kWh"""
     e_it: float | None
     water: float | None
-    """L"""
+    """L, by ``wue_numerator``"""
+    wue_numerator: str
     carbon_location: float | None
     """kg"""
     cost: float | None
@@ -67,10 +71,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A site that is in no sum of a KPI."""
+    """A site that is in no sum of a KPI or an amount."""
 
     site: str
     kpi: str
+    """Or energy, water, carbon, cost."""
     reason: str
 
 
@@ -116,7 +121,7 @@ def fleet(reports: Sequence[Document]) -> FleetReport:
             "over": all(each["period"]["over"] for each in reports),
         },
         sites=sites,
-        totals=tuple(_totals(sites)),
+        totals=tuple(_totals(sites, left)),
         groups=tuple(_groups(reports, left)),
         left_out=left,
         caveats=tuple(_caveats(reports, sites)),
@@ -142,6 +147,7 @@ def _site(report: Document) -> FleetSite:
         e_dc=current.get("energy"),
         e_it=None if it is None else it * 1000,
         water=current.get("water"),
+        wue_numerator=head["wue_numerator"],
         carbon_location=current.get("carbon"),
         cost=current.get("cost"),
         currency=head["currency"],
@@ -156,9 +162,14 @@ def _site(report: Document) -> FleetSite:
 
 
 def _left_out(report: Document) -> Iterable[LeftOut]:
-    """KPIs of a site that are in no sum: without a value, or provisional for want of coverage."""
+    """Amounts and KPIs of a site that are in no sum: without a value, or provisional for want of coverage."""
+    site = report["site"]["id"]
+    for line in report["headlines"]:
+        if line["name"] in _AMOUNTS and (line["current"]["value"] is None or line["current"]["provisional"]):
+            share = line["current"]["usable"] or 0.0
+            yield LeftOut(site=site, kpi=line["name"], reason=f"{share:.1%} of the period is usable")
     for name in KPIS:
-        found, site = _kpi(report, name), report["site"]["id"]
+        found = _kpi(report, name)
         if found is None:
             yield LeftOut(site=site, kpi=name, reason="the site lacks the meters or factors for it")
         elif found["value"] is None:
@@ -208,28 +219,33 @@ def _ratio(name: str, found: Sequence[Document], of: int) -> Metric:
     return Metric(name=name, label=label, unit=unit, value=value, shown=text, basis=count)
 
 
-def _totals(sites: Sequence[FleetSite]) -> Iterable[Metric]:
-    """Amounts of the sites that know them."""
-    amounts: tuple[tuple[str, str, str, Callable[[FleetSite], float | None]], ...] = (
-        ("e_dc", "Energy of the data centres (E_DC)", "energy", lambda site: site.e_dc),
-        ("e_it", "Energy of the IT equipment (E_IT)", "energy", lambda site: site.e_it),
-        ("water", "Water", "water", lambda site: site.water),
-        ("carbon_location", "Carbon, location-based", "mass", lambda site: site.carbon_location),
-    )
-    for name, label, kind, of in amounts:
-        known = [value for site in sites if (value := of(site)) is not None]
-        yield _total(name, label, kind, known, len(sites))
+def _totals(sites: Sequence[FleetSite], left: Sequence[LeftOut]) -> Iterable[Metric]:
+    """Amounts of the sites that are not left out; water by what the sites count as such."""
+    without, count = {(out.site, out.kpi) for out in left}, len(sites)
+
+    def of(name: str, amounts: Callable[[FleetSite], float | None], chosen: Sequence[FleetSite]) -> list[float | None]:
+        return [amounts(site) for site in chosen if (site.id, name) not in without]
+
+    e_dc, e_it = of("energy", lambda site: site.e_dc, sites), of("pue", lambda site: site.e_it, sites)
+    yield _total("e_dc", "Energy of the data centres (E_DC)", "energy", e_dc, count)
+    yield _total("e_it", "Energy of the IT equipment (E_IT)", "energy", e_it, count)
+    numerators = sorted({site.wue_numerator for site in sites if site.water is not None})
+    for numerator in numerators or [""]:
+        litres = of("water", lambda site: site.water, [site for site in sites if site.wue_numerator == numerator])
+        named = (f"water_{numerator}", f"Water, {numerator.replace('_', ' ')}") if len(numerators) > 1 else _WATER
+        yield _total(*named, "water", litres, count)
+    carbon = of("carbon", lambda site: site.carbon_location, sites)
+    yield _total("carbon_location", "Carbon, location-based", "mass", carbon, count)
     for currency in sorted({site.currency for site in sites if site.currency is not None}):
-        costs = [site.cost for site in sites if site.currency == currency and site.cost is not None]
-        value = math.fsum(costs) if costs else None
-        text = DASH if value is None else shown(value, 0)
-        basis = f"{len(costs)} of {len(sites)} sites"
-        yield Metric(name=f"cost_{currency}", label="Cost", unit=currency, value=value, shown=text, basis=basis)
+        spent = of("cost", lambda site: site.cost, [site for site in sites if site.currency == currency])
+        yield _total(f"cost_{currency}", "Cost", currency, spent, count)
 
 
-def _total(name: str, label: str, kind: str, known: Sequence[float], of: int) -> Metric:
+def _total(name: str, label: str, kind: str, amounts: Sequence[float | None], of: int) -> Metric:
+    """The sum of those that are known; ``kind``: energy, water or mass, or else a currency."""
+    known = [amount for amount in amounts if amount is not None]
     value = math.fsum(known) if known else None
-    scale = scale_of(kind, abs(value or 0.0))
+    scale = scale_of(kind, abs(value or 0.0)) if kind in KINDS else Scale(unit=kind, size=1.0, digits=0)
     return Metric(
         name=name,
         label=label,

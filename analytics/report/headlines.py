@@ -52,12 +52,18 @@ def entered_kg(entries: Iterable[EmissionEntry], span: Interval) -> float:
     )
 
 
-def cost(prices: Prices | None, bought: Amount, water: Amount) -> Amount:
-    """Imported electricity and incoming water at the site's prices, of those that are known."""
-    parts = [] if prices is None else [(bought, prices.electricity_per_kwh), (water, prices.water_per_m3 / _M3)]
-    known = [(each.value * price, each.usable) for each, price in parts if each.value is not None]
-    value = sum(money for money, _ in known) if known else None
-    return Amount(value, min((usable for _, usable in known), default=0.0), bought.span)
+def cost(prices: Prices | None, bought: Amount | None, water: Amount | None) -> Amount | None:
+    """Imported electricity and incoming water at the site's prices; None: the site has no meter for it, or no price.
+
+    Without a value where a part is not known.
+    """
+    priced = [] if prices is None else [(bought, prices.electricity_per_kwh), (water, prices.water_per_m3 / _M3)]
+    parts = [(each, price) for each, price in priced if each is not None]
+    if not parts:
+        return None
+    money = [each.value * price for each, price in parts if each.value is not None]
+    value = sum(money) if len(money) == len(parts) else None
+    return Amount(value, min(each.usable for each, _ in parts), parts[0][0].span)
 
 
 def headlines(
@@ -74,7 +80,7 @@ def headlines(
     for name, label, kind in _AMOUNTS:
         most = max((abs(each[name].value or 0.0) for each in amounts.values()), default=0.0)
         lines.append(_amount(name, label, scale_of(kind, most), amounts, full))
-    if site.prices is not None:
+    if all("cost" in each for each in amounts.values()) and site.prices is not None:
         money = Scale(unit=site.prices.currency, size=1.0, digits=0)
         lines.append(_amount("cost", "Cost of electricity and water", money, amounts, full))
     return tuple(lines)

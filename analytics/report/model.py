@@ -196,7 +196,8 @@ class Stage:
     label: str
     kwh: float
     efficiency: float | None
-    """By the stage before, over the intervals that both are known; None for the first."""
+    """By the stage before, over the intervals that both are known; None for the first, and after a transformer, which
+    feeds more than the next stage."""
     loss_kwh: float | None
     usable: float
 
@@ -208,7 +209,7 @@ class Energy:
     sources: Breakdown | None
     uses: Breakdown | None
     cooling: Breakdown | None
-    """Cooling energy by kind of plant."""
+    """Cooling energy by kind of plant, over the intervals of ``uses``."""
     stages: tuple[Stage, ...]
 
 
@@ -221,7 +222,7 @@ class Water:
     sources: Breakdown | None
     """Sums to all that came in, and recovered water."""
     uses: Breakdown | None
-    """Where it went; ``other`` is what no meter shows."""
+    """Where it went, over the same intervals; ``other`` is what no meter shows, negative where meters show more."""
     blowdown: float | None
     """L"""
     returned: float | None

@@ -16,7 +16,7 @@ from analytics.balance import Quantity, SiteGrid, Terms, lay_out, quantities, se
 from analytics.report.emissions import emission_columns
 from wattwell.intervals import HOUR, Interval
 from wattwell.model import Float64, Int64, Meter, Site, SiteIntervals
-from wattwell.roles import SENSOR_ROLES, above
+from wattwell.roles import SENSOR_ROLES, WATER_INPUT_ROLES, above
 from wattwell.units import AMOUNT_OF, CANONICAL
 
 
@@ -52,7 +52,7 @@ class PeriodData:
     """Starts of the intervals, n, microseconds UTC."""
     quantities: Mapping[str, Quantity]
     """By name (:func:`analytics.balance.quantities`, :func:`analytics.report.emissions.emission_columns`,
-    :func:`inlet`)."""
+    :func:`inlet`, :func:`water_inlet`)."""
     roles: Mapping[str, Quantity]
     """By role: kWh or L of its topmost meters together, usable where each in service has a value; of sensors the mean
     of those that have a value. Roles without a meter are absent."""
@@ -96,6 +96,7 @@ def stretch(site: Site, found: SiteIntervals, days: Int64, grid: int, span: Inte
     plain = sides(site)
     made = quantities(site, laid, plain) | emission_columns(site, laid)
     made |= {inlet(role): sum_of(site, laid, terms) for role, terms in _inlets(site, plain.get("e_dc", ())).items()}
+    made |= {water_inlet(role): sum_of(site, laid, terms) for role, terms in _water_inlets(site).items()}
     return Stretch(
         at=days[kept],
         quantities={name: _part(each, kept) for name, each in made.items()},
@@ -114,6 +115,25 @@ def _inlets(site: Site, terms: Terms) -> dict[str, Terms]:
     for factor, meter in terms:
         role = site.meters[meter].role or ""
         found[role] = (*found.get(role, ()), (factor, meter))
+    return found
+
+
+def water_inlet(role: str) -> str:
+    """The name of the part of all incoming water that the meters of a role count and no inlet below them does."""
+    return f"water_total {role}"
+
+
+def _water_inlets(site: Site) -> dict[str, Terms]:
+    """What is counted twice, by an inlet and by another one above it, belongs to the lower one."""
+    found: dict[str, Terms] = {}
+    for name, meter in site.meters.items():
+        if meter.role not in WATER_INPUT_ROLES:
+            continue
+        found[meter.role] = (*found.get(meter.role, ()), (1.0, name))
+        over = next((up for up in above(site.meters, name) if site.meters[up].role in WATER_INPUT_ROLES), None)
+        if over is not None:
+            role = site.meters[over].role or ""
+            found[role] = (*found.get(role, ()), (-1.0, name))
     return found
 
 

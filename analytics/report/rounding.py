@@ -18,6 +18,7 @@ _SCALES = {
     "water": ((1e3, "m3"), (1.0, "L")),
     "mass": ((1e3, "t"), (1.0, "kg")),
 }
+KINDS = tuple(_SCALES)
 _COARSE = 10.0
 """An amount is printed in the largest unit of which it is at least so many."""
 
@@ -58,7 +59,7 @@ def breakdown(label: str, kind: str, parts: Sequence[tuple[str, str, float]], us
     """A total and its parts (name, label, value), printed so that they add up; ``kind``: energy, water or mass."""
     total = math.fsum(value for _, _, value in parts)
     scale = scale_of(kind, max([abs(total), *(abs(value) for _, _, value in parts)]))
-    texts, whole = _adding_up([value for _, _, value in parts], total, scale)
+    texts, whole = _adding_up([value for _, _, value in parts], scale)
     return Breakdown(
         label=label,
         unit=scale.unit,
@@ -72,12 +73,12 @@ def breakdown(label: str, kind: str, parts: Sequence[tuple[str, str, float]], us
     )
 
 
-def _adding_up(values: Sequence[float], total: float, scale: Scale) -> tuple[list[str], str]:
-    """Each value and the total in steps of the last digit; steps go to the largest remainders until they add up."""
+def _adding_up(values: Sequence[float], scale: Scale) -> tuple[list[str], str]:
+    """Each value and their sum in steps of the last digit; steps go to the largest remainders until they add up."""
     step = Fraction(scale.size) / 10**scale.digits
     exact = [Fraction(value) / step for value in values]
     floors = [math.floor(each) for each in exact]
-    whole = round(Fraction(total) / step)
+    whole = round(sum(exact))
     order = sorted(range(len(exact)), key=lambda place: (floors[place] - exact[place], place))
     for place in order[: whole - sum(floors)]:
         floors[place] += 1

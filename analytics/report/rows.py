@@ -28,7 +28,11 @@ def _spans(data: PeriodData, step: str) -> Iterator[Interval]:
 def _row(data: PeriodData, step: str, span: Interval, rules: Rules) -> Row:
     low, high = ((edge - data.span.start) // data.grid for edge in (span.start, span.end))
     pue, wue, ref = (value_of(name, data, low, high, rules) for name in ("pue", "wue", "ref"))
-    bought, water = (Amount(amount_of(name, data, low, high), 1.0, span) for name in ("import", "water_total"))
+    priced = (
+        Amount(amount_of(name, data, low, high), 1.0, span) if name in data.quantities else None
+        for name in ("import", "water_total")
+    )
+    money = cost(data.site.prices, *priced)
     return Row(
         key=local_date(span.start, data.site.zone).isoformat()[: 10 if step == "day" else 7],
         start=iso(span.start),
@@ -41,7 +45,7 @@ def _row(data: PeriodData, step: str, span: Interval, rules: Rules) -> Row:
         ref=ref.value,
         carbon_location=amount_of("carbon_location", data, low, high),
         carbon_market=amount_of("carbon_market", data, low, high),
-        cost=cost(data.site.prices, bought, water).value,
+        cost=None if money is None else money.value,
         temperature=_temperature(data, low, high),
         usable=pue.usable,
         provisional=pue.provisional,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from analytics.balance import Quantity, Terms, sides
 from analytics.evaluate import Rules
-from analytics.report.period import MeterTotal, PeriodData
+from analytics.report.period import PeriodData
 from wattwell.intervals import calendar_next, calendar_start, day_start
-from wattwell.model import Site
+from wattwell.model import Bool, Float64, Site
+from wattwell.roles import SENSOR_ROLES, above
 
 CDD_FROM, CDD_BASE = 24.0, 21.0
 """Eurostat's cooling degree days: a day with a mean of 24 degC or more counts with its mean less 21 degC."""
@@ -67,18 +68,19 @@ class Tracer:
     def role(self, name: str, lacks: str | None = None) -> Amount:
         """The sum of a role's topmost meters [kWh or L], or the mean of a sensor's."""
         column, terms = self._role(name)
-        return self._sum(column, terms, lacks or f"no meter has the role {name}", mean=_is_sensor(self._totals, name))
+        return self._sum(column, terms, lacks or f"no meter has the role {name}", mean=name in SENSOR_ROLES)
 
     def signed(self, terms: Sequence[tuple[float, str]], lacks: str) -> Amount:
-        """A signed sum of roles, over the intervals in which each that the site has has a value."""
-        found = [(sign, name) for sign, name in terms if name in self.data.roles]
-        if not any(sign > 0 for sign, _ in found):
+        """A signed sum of roles over the intervals in which each of them has a value; roles without a meter and meters
+        out of service take no part."""
+        found = [(sign, name, self.data.roles[name]) for sign, name in terms if name in self.data.roles]
+        if not any(sign > 0 for sign, *_ in found):
             return self._sum(None, (), lacks)
-        columns = [(sign, self._role(name)) for sign, name in found]
-        value = sum((sign * column.value for sign, (column, _) in columns if column), np.zeros(len(self.data.at)))
-        joint = _joint([column for _, (column, _) in columns if column])
-        meters = tuple((sign * factor, meter) for sign, (_, parts) in columns for factor, meter in parts)
-        whole = Quantity(value=value, usable=joint.usable, served=joint.served, measured=joint.measured)
+        fed = np.logical_or.reduce([column.served for sign, _, column in found if sign > 0])
+        usable, measured = _joint([column for *_, column in found])
+        value = np.sum([sign * column.value for sign, _, column in found], axis=0)
+        whole = Quantity(value=value, usable=usable & fed, served=fed, measured=measured)
+        meters = tuple((sign * factor, meter) for sign, name, _ in found for factor, meter in self._terms(name))
         return self._sum(whole, meters, lacks)
 
     def ratio(self, numerator: str, denominator: str, lacks: str) -> Amount:
@@ -88,11 +90,12 @@ class Tracer:
         terms = (*self._sides.get(numerator, ()), *self._sides.get(denominator, ()))
         if len(columns) < 2:
             return self._sum(None, terms, lacks)
-        joint = _joint(columns)
-        above, below = (float(column.value[joint.usable].sum()) for column in columns)
-        if below <= 0:
+        usable, measured = _joint(columns)
+        joint = Quantity(value=columns[0].value, usable=usable, served=usable, measured=measured)
+        top, bottom = (math.fsum(column.value[usable].tolist()) for column in columns)
+        if usable.any() and bottom <= 0:
             return self._blank(terms, "the denominator is not above 0", joint)
-        return self._judged(above / below, terms, joint)
+        return self._judged(top / bottom if bottom else 0.0, terms, joint)
 
     def mean(self, meter: str) -> Amount:
         """The mean of one sensor."""
@@ -143,8 +146,16 @@ class Tracer:
 
     def _role(self, name: str) -> tuple[Quantity | None, Terms]:
         column = self.data.roles.get(name)
-        terms = tuple((1.0, meter.id) for meter in self.data.site.meters.values() if meter.role == name)
-        return (None if column is None else column.required()), terms
+        return (None if column is None else column.required()), self._terms(name)
+
+    def _terms(self, role: str) -> Terms:
+        """The topmost meters of a role."""
+        meters = self.data.site.meters
+        return tuple(
+            (1.0, meter.id)
+            for meter in meters.values()
+            if meter.role == role and not any(meters[up].role == role for up in above(meters, meter.id))
+        )
 
     def _days(self) -> Iterator[tuple[int, int]]:
         """Places of the first interval of each local day and of the next one."""
@@ -160,9 +171,9 @@ class Tracer:
 
     def _sum(self, column: Quantity | None, terms: Terms, lacks: str, *, mean: bool = False) -> Amount:
         if column is None:
-            return Amount(value=None, usable=0.0, coverage=0.0, contributions=(), missing=f"{lacks}", provisional=False)
-        known = column.value[column.usable]
-        value = float(known.mean() if mean and len(known) else known.sum())
+            return Amount(value=None, usable=0.0, coverage=0.0, contributions=(), missing=lacks, provisional=False)
+        total, count = math.fsum(column.value[column.usable].tolist()), int(column.usable.sum())
+        value = total / count if mean and count else total
         return self._judged(value, terms, column)
 
     def _judged(self, value: float, terms: Terms, column: Quantity) -> Amount:
@@ -190,6 +201,8 @@ class Tracer:
         )
 
     def _too_little(self, usable: float) -> str:
+        if not usable:
+            return "no data in the period"
         return f"{usable:.1%} of the period has values, at least {self.rules.provisional:.0%} are needed"
 
     def _contributions(self, terms: Terms) -> tuple[Contribution, ...]:
@@ -221,16 +234,7 @@ def _real(site: Site, meter: str) -> Iterator[tuple[int, str]]:
             yield sign * inner, real
 
 
-def _joint(columns: Sequence[Quantity]) -> Quantity:
-    """Where all of them have a value, and the smallest measured share; the values are of no use."""
-    first: dict[str, Any] = {"usable": columns[0].usable, "measured": columns[0].measured}
-    for column in columns[1:]:
-        first = {
-            "usable": first["usable"] & column.usable,
-            "measured": np.minimum(first["measured"], column.measured),
-        }
-    return Quantity(value=np.zeros(len(columns[0].value)), served=first["usable"], **first)
-
-
-def _is_sensor(totals: dict[str, MeterTotal], role: str) -> bool:
-    return any(total.role == role and total.unit not in ("kWh", "L") for total in totals.values())
+def _joint(columns: Sequence[Quantity]) -> tuple[Bool, Float64]:
+    """Where all of them have a value, and the smallest measured share."""
+    usable = np.logical_and.reduce([column.usable for column in columns])
+    return usable, np.minimum.reduce([column.measured for column in columns])

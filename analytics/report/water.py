@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from analytics.report.energy import joined, total
 from analytics.report.model import Breakdown, Water
-from analytics.report.period import PeriodData
+from analytics.report.period import PeriodData, water_inlet
 from analytics.report.rounding import breakdown
 from wattwell.model import Bool
 
@@ -14,17 +15,24 @@ SOURCES = {
     "water_potable": "Potable",
     "water_reclaimed": "Reclaimed",
     "water_rain": "Rain",
-    "rest": "Site input",
+    "water_input": "Site input, other",
     "water_recovered": "Recovered on site",
 }
-"""``rest`` is what comes in and no meter names."""
-USES = {"water_tower_makeup": "Tower make-up", "water_evaporative": "Evaporative cooling"}
+"""Each less what inlets below it count: site input is what comes in and no other meter names."""
+USES = {
+    "water_tower_makeup": "Tower make-up",
+    "tower_evaporation": "Tower evaporation and drift",
+    "water_blowdown": "Tower blow-down",
+    "water_evaporative": "Evaporative cooling",
+    "water_returned": "Returned",
+}
+"""Make-up as a whole, or its two parts where blow-down is metered."""
 OTHER = ("other", "Not metered by use")
-_NAMED = ("water_potable", "water_reclaimed", "water_rain")
+_METERED = ("water_recovered", "water_tower_makeup", "water_blowdown", "water_evaporative", "water_returned")
 
 
-def water(data: PeriodData) -> Water:
-    """All of it; a part that is not metered is None."""
+def water(data: PeriodData, reclaimed: float | None = None) -> Water:
+    """All of it; a part that is not metered is None. ``reclaimed``: the KPI ``water_reclaimed_share`` of the period."""
     sources, uses = _sources_and_uses(data)
     pair = [data.roles[name] for name in ("water_tower_makeup", "water_blowdown") if name in data.roles]
     both = joined(pair) if len(pair) == 2 else None
@@ -38,7 +46,7 @@ def water(data: PeriodData) -> Water:
         blowdown=_role(data, "water_blowdown"),
         returned=_role(data, "water_returned"),
         cycles=cycles,
-        reclaimed_share=_reclaimed(data),
+        reclaimed_share=reclaimed,
     )
 
 
@@ -51,8 +59,8 @@ def _sources_and_uses(data: PeriodData) -> tuple[Breakdown | None, Breakdown | N
     whole = data.quantities.get("water_total")
     if whole is None:
         return None, None
-    names = [name for name in (*_NAMED, "water_recovered", *USES) if name in data.roles]
-    joint = joined([whole.required(), *(data.roles[name] for name in names)])
+    inlets = [data.quantities[name] for role in SOURCES if (name := water_inlet(role)) in data.quantities]
+    joint = joined([whole.required(), *inlets, *(data.roles[name] for name in _METERED if name in data.roles)])
     if joint is None or not joint.any():
         return None, None
     share = float(joint.mean())
@@ -62,37 +70,24 @@ def _sources_and_uses(data: PeriodData) -> tuple[Breakdown | None, Breakdown | N
 
 
 def _sources(data: PeriodData, joint: Bool) -> Iterator[tuple[str, str, float]]:
-    """What came in by kind, the rest of it, and what was recovered."""
-    amounts = {name: total(data.roles[name], joint) for name in _NAMED if name in data.roles}
-    rest = total(data.quantities["water_total"], joint) - sum(amounts.values())
-    if "water_input" in data.roles:
-        amounts["rest"] = rest
-    if "water_recovered" in data.roles:
-        amounts["water_recovered"] = total(data.roles["water_recovered"], joint)
+    """What came in by kind, and what was recovered."""
     for name, label in SOURCES.items():
-        if name in amounts:
-            yield name, label, amounts[name]
+        column = data.quantities.get(water_inlet(name), data.roles.get(name) if name == "water_recovered" else None)
+        if column is not None:
+            yield name, label, total(column, joint)
 
 
 def _uses(data: PeriodData, joint: Bool, came: float) -> Iterator[tuple[str, str, float]]:
-    """What meters show of it; the rest is what no meter shows, also where that is less than nothing."""
+    """What meters show of it; the rest is what no meter shows, also where that is less than nothing.
+
+    Water that is returned holds the blow-down, if that goes back too: then it is no part of its own.
+    """
+    amounts = {name: total(data.roles[name], joint) for name in _METERED if name in USES and name in data.roles}
+    if "water_blowdown" in amounts and "water_tower_makeup" in amounts:
+        amounts["tower_evaporation"] = amounts.pop("water_tower_makeup") - amounts["water_blowdown"]
+    if "water_returned" in amounts:
+        amounts.pop("water_blowdown", None)
     for name, label in USES.items():
-        if name in data.roles:
-            amount = total(data.roles[name], joint)
-            came -= amount
-            yield name, label, amount
-    yield *OTHER, came
-
-
-def _reclaimed(data: PeriodData) -> float | None:
-    """Reclaimed and recovered water by all that came in and what was recovered (METRICS)."""
-    names = ("water_reused", "water_total")
-    if not all(name in data.quantities for name in names):
-        return None
-    columns = [data.quantities[name].required() for name in names]
-    recovered = data.quantities.get("water_recovered")
-    joint = joined([*columns, *([] if recovered is None else [recovered])])
-    if joint is None or not joint.any():
-        return None
-    base = total(columns[1], joint) + (0.0 if recovered is None else total(recovered, joint))
-    return total(columns[0], joint) / base if base > 0 else None
+        if name in amounts:
+            yield name, label, amounts[name]
+    yield *OTHER, math.fsum([came, *(-amount for amount in amounts.values())])

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analytics.report.energy import joined
 from analytics.report.model import Weather
 from analytics.report.period import PeriodData
 from wattwell.intervals import HOUR
 from wattwell.model import Float64, Int64
 
 _TEMPERATURE = "outdoor_dry_bulb"
+_FULL = 0.9
+"""Share of a day that must be known."""
 
 
 def weather(data: PeriodData, step: str) -> Weather | None:
-    """Points of ``hour`` or ``day`` (local) in which every interval has E_DC, E_IT and temperature; each point's PUE is
-    a ratio of sums. None without an outdoor sensor."""
+    """One point for each UTC ``hour`` whose intervals all have E_DC, E_IT and temperature, or for each local ``day`` of
+    which nine tenths have; each point's PUE is a ratio of sums, and one below 1 is none. None without a sensor."""
     air = data.roles.get(_TEMPERATURE)
     if air is None:
         return None
@@ -37,16 +38,15 @@ def _points(data: PeriodData, step: str) -> tuple[Float64, Float64]:
     if not {"e_dc", "e_it"} <= data.quantities.keys() or not len(data.at):
         return nothing, nothing
     columns = [data.quantities["e_dc"].required(), data.quantities["e_it"].required(), data.roles[_TEMPERATURE]]
-    joint = joined(columns)
+    joint = np.logical_and.reduce([column.usable for column in columns])
     place = data.at // HOUR if step == "hour" else _local_days(data.at, data.site.zone)
     place = place - place[0]
-    count = np.bincount(place)
-    whole = np.bincount(place, weights=joint) == count
-    e_dc, e_it, degrees = (np.bincount(place, weights=column.value) for column in columns)
-    kept = whole & (count > 0) & (e_it > 0)
+    usable, count = np.bincount(place, weights=joint), np.bincount(place)
+    e_dc, e_it, degrees = (np.bincount(place, weights=np.where(joint, column.value, 0.0)) for column in columns)
+    kept = (usable > 0) & (usable >= _FULL * count) & (e_it > 0) & (e_dc >= e_it)
     if step == "hour":
-        kept &= count == HOUR // data.grid
-    return degrees[kept] / count[kept], e_dc[kept] / e_it[kept]
+        kept &= usable == HOUR // data.grid
+    return degrees[kept] / usable[kept], e_dc[kept] / e_it[kept]
 
 
 def _local_days(at: Int64, zone: str) -> Int64:

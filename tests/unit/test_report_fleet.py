@@ -27,6 +27,7 @@ def kpi(name: str, numerator: float, denominator: float, **changes: Any) -> dict
 
 def report(site: str, *kpis: dict[str, Any], category: int = 1, it_power: float | None = 800.0) -> dict[str, Any]:
     head = {"id": site, "name": site, "pue_category": category, "it_power_kw": it_power, "timezone": "UTC"}
+    head["wue_numerator"] = "total_input"
     pue = next((each for each in kpis if each["kpi"] == "pue"), kpi("pue", 1.0, 1.0))
     return {
         "site": head | {"currency": "EUR"},
@@ -36,8 +37,11 @@ def report(site: str, *kpis: dict[str, Any], category: int = 1, it_power: float 
         "inputs": {"digest": site, "program": "wattwell"},
         "kpis": list(kpis),
         "headlines": [
-            {"name": "energy", "current": {"value": pue["numerator"]}},
-            {"name": "cost", "current": {"value": 7}},
+            {
+                "name": "energy",
+                "current": {"value": pue["numerator"], "provisional": pue["provisional"], "usable": 0.8},
+            },
+            {"name": "cost", "current": {"value": 7, "provisional": False, "usable": 1.0}},
         ],
         "metrics": [{"name": "it", "value": pue["denominator"] / 1000}],
         "findings": [{"excess_kwh": {"value": 5.0}}, {"excess_kwh": None}],
@@ -101,6 +105,10 @@ def test_sites_without_enough_coverage_are_named_and_left_out() -> None:
     found = fleet([report("a", kpi("pue", 150, 100)), report("b", without), report("c", shaky), report("d")])
     assert metric(group(found), "pue").value == 1.5
     assert metric(group(found), "pue").basis == "1 of 4 sites"
+    assert [(each.value, each.basis) for each in found.totals[:2]] == [(160, "3 of 4 sites"), (100, "1 of 4 sites")]
+    assert [(each.site, each.reason) for each in found.left_out if each.kpi == "energy"] == [
+        ("c", "80.0% of the period is usable")
+    ]
     assert [(each.site, each.reason) for each in found.left_out if each.kpi == "pue"] == [
         ("b", "40.0% of the window is usable"),
         ("c", "provisional: 80.0% of the period is usable"),

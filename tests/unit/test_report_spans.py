@@ -85,7 +85,9 @@ def test_the_month_of_an_instant_is_the_local_one() -> None:
     assert month_key(site(), parse_iso("2026-03-31T22:00:00Z")) == "2026-04"
 
 
-@pytest.mark.parametrize("key", ["", "2026-13", "2026-1", "26", "FY26", "fy2026", "2026-10-01", "1999", "2026 ", "9999"])
+@pytest.mark.parametrize(
+    "key", ["", "2026-13", "2026-1", "26", "FY26", "fy2026", "2026-10-01", "1999", "2026 ", "9999"]
+)
 def test_another_key_is_named_with_the_remedy(key: str) -> None:
     with pytest.raises(UsageError, match="is not understood: write a month"):
         of(key)

@@ -48,7 +48,8 @@ def values_of(site: Site, store: Cells) -> dict[str, KpiValue]:
 
 def lines(site: Site, store: Cells, **amounts: Amount) -> dict[str, Headline]:
     values, nothing = values_of(site, store), Amount(None, 0.0, SPAN)
-    named = {name: amounts.get(name, nothing) for name in ("energy", "water", "carbon", "cost")}
+    names = ("energy", "water", "carbon", *(["cost"] if site.prices else []))
+    named = {name: amounts.get(name, nothing) for name in names}
     found = headlines(site, dict.fromkeys(SPANS, values), dict.fromkeys(SPANS, named), 0.9)
     return {line.name: line for line in found}
 
@@ -74,14 +75,15 @@ def test_an_amount_of_too_few_intervals_is_provisional() -> None:
 
 def test_without_prices_there_is_no_cost() -> None:
     assert "cost" not in lines(replace(a_year(), prices=None), cells(DAYLONG))
-    assert cost(None, Amount(1.0, 1.0, SPAN), Amount(1.0, 1.0, SPAN)).value is None
+    assert cost(None, Amount(1.0, 1.0, SPAN), Amount(1.0, 1.0, SPAN)) is None
 
 
-def test_cost_is_of_what_is_known() -> None:
+def test_cost_is_of_all_that_has_a_price() -> None:
     bought, none = Amount(100.0, 0.95, SPAN), Amount(None, 0.0, SPAN)
     assert cost(PRICES, bought, Amount(2000.0, 0.9, SPAN)) == Amount(26.0, 0.9, SPAN)
-    assert cost(PRICES, bought, none) == Amount(20.0, 0.95, SPAN)
-    assert cost(PRICES, none, none).value is None
+    assert cost(PRICES, bought, None) == Amount(20.0, 0.95, SPAN), "the site meters no water"
+    assert cost(PRICES, bought, none) == Amount(None, 0.0, SPAN), "it does, and has no value"
+    assert cost(PRICES, None, None) is None
 
 
 def test_an_entry_by_hand_counts_evenly_by_time() -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 import wattwell
+from analytics.balance import inputs
 from analytics.evaluate import Rules, Window
 from analytics.kpi import KPIS
 from analytics.report.carbon import carbon
@@ -41,6 +42,7 @@ from wattwell.store.audit import correction_document
 from wattwell.store.protocol import ReadingStore
 
 _HEADLINE_KPIS = ("pue", "wue", "ref")
+_AMOUNTS = ("e_dc", "water", "carbon_location", "import", "water_total")
 _NOT_LOOKED = "not available: nobody has looked for findings at this site yet"
 
 
@@ -77,7 +79,7 @@ class ReportMaker:
         amounts = {name: self._amounts(site, window.interval) for name, window in _windows(asked).items()}
         first_page = headlines(site, compared, amounts, self._rules.full)
         emitted, used = carbon(data), energy(data)
-        renewed, balance = renewables(data), water(data)
+        renewed, balance = renewables(data), water(data, values["water_reclaimed_share"].value)
         step = "day" if asked.kind == "month" else "month"
         told = {
             name: [each for each in found if _within(each, low, high, span)]
@@ -97,7 +99,7 @@ class ReportMaker:
             kpis=tuple(kpi_document(value) for value in values.values() if not _lacks(value)),
             metrics=metrics(data, values, emitted),
             rows=rows(data, step, self._rules),
-            demand=demand(data),
+            demand=demand(data, self._rules.provisional),
             weather=weather(data, "hour" if asked.kind == "month" else "day"),
             energy=used,
             water=balance,
@@ -121,14 +123,15 @@ class ReportMaker:
 
     def _amounts(self, site: Site, span: Interval) -> dict[str, Amount]:
         """Energy, water, carbon and cost of a span."""
-        names = ("e_dc", "water", "carbon_location", "import", "water_total")
-        found = {name: Amount(*self._book.amount(site.id, name, span), span) for name in names}
-        return {
+        has = inputs(site)
+        found = {name: Amount(*self._book.amount(site.id, name, span), span) for name in _AMOUNTS}
+        money = cost(site.prices, *(found[name] if name in has else None for name in ("import", "water_total")))
+        made = {
             "energy": found["e_dc"],
             "water": found["water"],
             "carbon": found["carbon_location"].plus(entered_kg(site.emissions or (), span)),
-            "cost": cost(site.prices, found["import"], found["water_total"]),
         }
+        return made if money is None else made | {"cost": money}
 
     def _limits(self, site: Site, asked: Spans) -> tuple[Judged, ...]:
         value = self._told.value(site.id, "pue", asked.trailing if asked.kind == "month" else asked.current).value

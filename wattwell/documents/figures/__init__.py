@@ -1,0 +1,1 @@
+"""Figures of a report as SVG: one drawing each, in the HTML file and in the PDF alike."""
