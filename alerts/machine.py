@@ -52,10 +52,12 @@ class Phase(StrEnum):
 
 
 class Status(StrEnum):
-    """What a transition, and the notification made from it, tells."""
+    """What a transition, and the notification made from it, tells; the last two are of reports and of no alert."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
+    ISSUED = "issued"
+    REFUSED = "not issued"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

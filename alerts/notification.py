@@ -1,4 +1,4 @@
-"""One thing to tell people: an alert has begun, or has ended."""
+"""One thing to tell people: an alert has begun or has ended, a report was issued or could not be."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class Notification:
     annotations: Mapping[str, str]
     meter: str = ""
     """Of a rule on meters, the one that it is about; else empty."""
+
+    @property
+    def of_report(self) -> bool:
+        """Whether it tells of a report, and of no alert."""
+        return self.status in (Status.ISSUED, Status.REFUSED)
 
     @property
     def key(self) -> str:

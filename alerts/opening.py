@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from alerts.alertmanager import Alertmanager
+from alerts.attachment import Attach
 from alerts.chat import open_chat
 from alerts.notify import Notifier
 from alerts.post import TIMEOUT, Address, basic_of, host_of
@@ -25,14 +26,16 @@ def open_notifier(
     page: str = "",
     now: Callable[[], int] = machine_clock,
     timeout: float = TIMEOUT,
+    attach: Attach | None = None,
 ) -> Notifier:
     """The notifier of a URL that the configuration has checked; ValueError for one that cannot be used.
 
-    ``page`` is where people find the page, for links; ``timeout`` holds for HTTP, in seconds.
+    ``page`` is where people find the page, for links; ``timeout`` holds for HTTP, in seconds; ``attach`` makes the file
+    that goes with a report in mail and chat.
     """
     scheme = scheme_of(url)
     if scheme not in WEBHOOKS and scheme not in ALERTMANAGERS:
-        return open_chat(url, page)
+        return open_chat(url, page, attach)
     parts = urlsplit(url)
     target = _hook(parts) if scheme in WEBHOOKS else _manager(parts)
     basic = basic_of(parts)

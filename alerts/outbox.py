@@ -5,9 +5,10 @@ after that, so a crash, or an answer that is lost on its way, repeats a batch. `
 A failed batch is tried again after 5 s, then 10 s, 20 s, ... up to 10 min, without end. A queue holds QUEUE_LIMIT
 notifications; beyond it the oldest are lost, and counted. Times are microseconds UTC of the wall clock, passed in.
 
-A batch is of one site, as people are told; a keeper (:class:`alerts.notify.Keeper`) groups by itself and gets whole
-batches. What a receiver refuses as such would hold up the queue for ever: after a refusal notifications go one by one,
-and one that was refused REFUSAL_LIMIT times is set aside, and counted.
+A batch is of one site, as people are told, and a report goes alone; a keeper (:class:`alerts.notify.Keeper`) groups by
+itself, gets whole batches, and is told of no reports, which it would not keep. What a receiver refuses as such would
+hold up the queue for ever: after a refusal notifications go one by one, and one that was refused REFUSAL_LIMIT times is
+set aside, and counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from wattwell.intervals import MINUTE, SECOND
 
 DOCUMENT = "alerts.outbox"
 """The name under which the outbox is stored."""
-VERSION = 2
+VERSION = 3
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 100
 FIRST_RETRY = 5 * SECOND
@@ -138,6 +139,8 @@ def enqueue(outbox: Outbox, notifications: Sequence[Notification]) -> Outbox:
 def _add(queue: Queue, notifications: Sequence[Notification]) -> Queue:
     by_key = {each.key: each for each in queue.waiting}
     for each in notifications:
+        if each.of_report and queue.standing is not None:
+            continue
         by_key.setdefault(each.key, each)
     waiting = tuple(by_key.values())
     surplus = max(len(waiting) - QUEUE_LIMIT, 0)
@@ -186,12 +189,13 @@ def due(outbox: Outbox, now: int) -> dict[str, tuple[Notification, ...]]:
 
 
 def head(queue: Queue) -> tuple[Notification, ...]:
-    """The oldest notifications: up to BATCH_LIMIT, of one site unless it is a keeper's queue; one after a refusal."""
-    if queue.refusals:
+    """The oldest notifications: up to BATCH_LIMIT, of one site unless it is a keeper's queue; one after a refusal,
+    and one where it is a report."""
+    if queue.refusals or (queue.waiting and queue.waiting[0].of_report):
         return queue.waiting[:1]
     if queue.standing is not None:
         return queue.waiting[:BATCH_LIMIT]
-    site = [each for each in queue.waiting if each.site == queue.waiting[0].site]
+    site = [each for each in queue.waiting if each.site == queue.waiting[0].site and not each.of_report]
     return tuple(site[:BATCH_LIMIT])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 
 from alerts.notify import DeliveryError
 from wattwell.intervals import SECOND
+from wattwell.trust import verifying_context
 
 TIMEOUT = 10.0
 """Seconds that one delivery may take, from the name look-up to the last header of the answer."""
@@ -57,7 +57,7 @@ class Address:
         """Status and requested wait. The limit holds for the whole exchange, however slowly an answer trickles in."""
         async with (
             asyncio.timeout(self.timeout),
-            httpx.AsyncClient(verify=ssl.create_default_context(), auth=self.basic, timeout=self.timeout) as client,
+            httpx.AsyncClient(verify=verifying_context(), auth=self.basic, timeout=self.timeout) as client,
             client.stream("POST", self.target, headers=headers, content=body) as response,
         ):
             return response.status_code, _seconds(response.headers.get("Retry-After"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.machine import Status
-from alerts.message import page_of
+from alerts.message import link_of
 from alerts.notification import Notification
 from alerts.post import Address
 from wattwell.intervals import iso
@@ -40,15 +40,19 @@ def batch_key(batch: Sequence[Notification]) -> str:
 
 
 def webhook_document(batch: Sequence[Notification], page: str = "") -> dict[str, Any]:
-    """A batch as the document of Alertmanager's webhook, version 4; ``firing`` when any alert in it is."""
-    firing = any(each.status is Status.FIRING for each in batch)
+    """A batch as the document of Alertmanager's webhook, version 4; ``firing`` when any alert in it is.
+
+    A report comes alone, with the status ``issued`` or ``not issued``, which no Alertmanager sends.
+    """
+    statuses = {each.status for each in batch}
+    status = next((each for each in Status if each in statuses), Status.RESOLVED)
     sites = {each.site for each in batch}
     group = {"site": next(iter(sites))} if len(sites) == 1 and "" not in sites else {}
     return {
         "version": "4",
         "groupKey": ":".join(["wattwell", *group.values()]),
         "truncatedAlerts": 0,
-        "status": (Status.FIRING if firing else Status.RESOLVED).value,
+        "status": status.value,
         "receiver": "wattwell",
         "groupLabels": group,
         "commonLabels": _common([each.labels for each in batch]),
@@ -65,7 +69,7 @@ def _alert(notification: Notification, page: str) -> dict[str, Any]:
         "annotations": dict(notification.annotations),
         "startsAt": iso(notification.starts_at),
         "endsAt": _NO_END if notification.ends_at is None else iso(notification.ends_at),
-        "generatorURL": page_of(page, notification.site),
+        "generatorURL": link_of(notification, page),
         "fingerprint": _fingerprint(notification.labels),
     }
 

@@ -122,7 +122,7 @@ def test_the_outbox_survives_a_restart() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (json.dumps({"kind": "alerts.outbox", "version": 9}), "has version 9 and this Wattwell reads version 2"),
+        (json.dumps({"kind": "alerts.outbox", "version": 9}), "has version 9 and this Wattwell reads version 3"),
         (json.dumps({"kind": "alerts.outbox", "version": 1, "queues": {"x": {"waiting": [{}]}}}), "is damaged"),
         (json.dumps({"kind": "alerts.outbox", "version": 1, "queues": {"x": {"waiting": [], "no": 1}}}), "is damaged"),
     ],

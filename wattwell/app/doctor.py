@@ -23,8 +23,11 @@ _AHEAD = 5 * MINUTE
 _OURS = ("collector", "analytics", "alerts")
 
 
-def examine(path: Path) -> list[Document]:
-    """Every check as {check, status, message, remedy}; status ok, warning or failed."""
+def examine(path: Path, *, fix: bool = False) -> list[Document]:
+    """Every check as {check, status, message, remedy}; status ok, warning or failed.
+
+    ``fix``: whether what can be put right without losing anything is: a bucket that is not there is created.
+    """
     found = [*_packaging(), _clock()]
     try:
         config = load(path)
@@ -37,7 +40,7 @@ def examine(path: Path) -> list[Document]:
     )
     found += [_finding("configuration", "warning", note, None) for note in config.notes]
     found.append(_disk(config))
-    found += _store(config)
+    found += _store(config, fix=fix)
     if config.mqtt is None:
         remedy = "add an mqtt section to collect live"
         return [*found, _finding("broker", "warning", "no mqtt section: only back-fill brings readings", remedy)]
@@ -83,20 +86,21 @@ def _disk(config: Config) -> Document:
     return _finding("disk", "ok", message, None)
 
 
-def _store(config: Config) -> Iterator[Document]:
+def _store(config: Config, *, fix: bool) -> Iterator[Document]:
     try:
         with reach(config) as access:
             way = "through the running service" if isinstance(access, RemoteAccess) else "opened"
             yield _finding("store", "ok", f"{store_path(config)}, {way}", None)
             yield from _behind(access)
             if config.store.remote is not None:
-                for told in examine_remote(config, config.store.remote, access, clock()):
+                for told in examine_remote(config, config.store.remote, access, clock(), fix=fix):
                     yield _finding("remote store", *told)
             access.refresh()
             problems = [(site, each) for site in config.sites for each in access.ask("problems", site=site)]
             yield from list(_mapping(problems, access)) or [_finding("mapping", "ok", _ALL_MAPPED, None)]
             yield from list(_commissioning(problems)) or [_finding("commissioning", "ok", _ALL_SOUND, None)]
             yield from _receivers(access.ask("receivers"))
+            yield from _reports(access.ask("overdue"))
     except WattwellError as error:
         yield _finding("store", "failed", str(error), "put right what the message names; nothing in it is changed")
 
@@ -143,6 +147,22 @@ def _receivers(receivers: Sequence[Document]) -> Iterator[Document]:
             message += f"; the last attempt failed: {each['error']}"
         status = "warning" if each["waiting"] or each["lost"] else "ok"
         yield _finding("notifications", status, message, _TOLD if each["waiting"] else None)
+
+
+def _reports(overdue: Sequence[Document]) -> Iterator[Document]:
+    """Reports that should have been issued by now."""
+    for each in overdue:
+        message = f"{each['site']}: the report of {each['name']} has been due since {each['due']}: {each['reason']}"
+        asked = f"--site {each['site']} {_asked(each['key'])}"
+        remedy = f"put right what it names, and see that `wattwell run` is up; `wattwell report {asked}` issues it now"
+        yield _finding("reports", "warning", message, remedy)
+
+
+def _asked(key: str) -> str:
+    """The option of `wattwell report` for a key."""
+    if key.startswith("FY"):
+        return f"--fiscal-year {key[2:]}"
+    return f"--month {key}" if "-" in key else f"--year {key}"
 
 
 _TOLD = "nothing is lost: `wattwell run` tries again until they are taken; see to the receiver and its `notify` entry"

@@ -24,9 +24,11 @@ from wattwell.engine.commission import Commissioning, document
 from wattwell.engine.corrections import contradictions
 from wattwell.engine.desk import AlertDesk
 from wattwell.engine.exported import silence, with_the_rest
+from wattwell.engine.exporting import Exports
 from wattwell.engine.figures import Asked
 from wattwell.engine.findings import Detector, Expectations, FindingsDesk
 from wattwell.engine.fingerprint import forget_changed
+from wattwell.engine.kpi_series import kpi_series
 from wattwell.engine.power import power_columns
 from wattwell.engine.queries import Document, Snapshot
 from wattwell.engine.report_maker import ReportMaker, Told
@@ -77,6 +79,7 @@ class Engine:
         self._commissioning = Commissioning(config.sites, config.grid, store, clock)
         forget_changed(store, self._meters, config.grid)
         self.rules = tuple(rules)
+        self.kpi_series = kpi_series(config, store, self._book)
         self._auditor = Auditor(config, self.rules, store, self._book, self, self._analysing, clock)
         self.issue, self.explain = self._auditor.issue, self._auditor.explain
         self.audit, self.verify = self._auditor.audit, self._auditor.verify
@@ -84,6 +87,18 @@ class Engine:
         self._found = FindingsDesk(config, store, detector, self._maintenance, clock)
         self.findings, self.finding, self.judge = self._found.findings, self._found.finding, self._found.judge
         self.finding_counts, self.models = self._found.counts, self._found.models
+        self._reports = Reports(config, store, self._maker().make, self._live, self._analysing)
+        self.report, self.draft, self.reports = self._reports.report, self._reports.draft, self._reports.reports
+        self.fleet_report = self._reports.fleet
+        self.export = Exports(config, store, self._book, self._live, self._analysing).export
+        self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
+        self.schedule = ReportSchedule(config, store, self._reports, self._live, self.watch.tell)
+        self.overdue = lambda: self.schedule.overdue(clock())
+        desk = AlertDesk(config, store, self.watch, clock)
+        self.silence, self.silences, self.maintenance = desk.silence, desk.silences, desk.maintenance
+        self.expire, self.acknowledge, self.receivers = desk.expire, desk.acknowledge, desk.receivers
+
+    def _maker(self) -> ReportMaker:
         told = Told(
             value=self.value,
             findings=self.findings,
@@ -91,16 +106,7 @@ class Engine:
             alerts=self.alerts,
             events=lambda site, start, end: self.events(site, None, start, end),
         )
-        maker = ReportMaker(config, store, self._book, told)
-        self._reports = Reports(config, store, maker.make, self._live, self._analysing)
-        self.report, self.draft, self.reports = self._reports.report, self._reports.draft, self._reports.reports
-        self.issued_at = self._reports.issued_at
-        self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
-        self.schedule = ReportSchedule(config, store, self._reports, self._live, self.watch.tell)
-        self.overdue = lambda: self.schedule.overdue(clock())
-        desk = AlertDesk(config, store, self.watch, clock)
-        self.silence, self.silences, self.maintenance = desk.silence, desk.silences, desk.maintenance
-        self.expire, self.acknowledge, self.receivers = desk.expire, desk.acknowledge, desk.receivers
+        return ReportMaker(self.config, self.store, self._book, told)
 
     # -- keeping up -------------------------------------------------------------------------------------------
 
@@ -112,6 +118,7 @@ class Engine:
         with self._analysing:
             dirt = self.store.dirty()
             self._auditor.before(dirt)
+            self.kpi_series.before(dirt, self._clock())
             self.schedule.touched.before(dirt)
             self._found.expect(dirt)
             changed = analyse(self.store, self._meters, self.config.grid, dirt=dirt)
@@ -119,6 +126,7 @@ class Engine:
             if changed:
                 self._commissioning.changed()
             self._auditor.after(changed)
+            self.kpi_series.after(changed, self._clock())
             self.schedule.touched.after(changed)
             self._found.step(changed, cold=cold)
             self.watch.step(self._clock(), changed)
@@ -145,9 +153,7 @@ class Engine:
         with self._analysing:
             self.store.add_corrections(corrections)
 
-    def issue_report(
-        self, site: str, key: str, author: str | None = None, reason: str | None = None
-    ) -> Document:
+    def issue_report(self, site: str, key: str, author: str | None = None, reason: str | None = None) -> Document:
         """Issues a month (2026-10), year (2026) or fiscal year (FY2026): document, new, refused (why not)."""
         return asdict(self._reports.issue(site, key, author, reason))
 

@@ -154,6 +154,13 @@ class Queries(Protocol):
         """Issued revisions, the latest first: site, window, key, name, revision, issued_at, author, reason, digest,
         provisional and changes (how many figures differ from the revision before)."""
 
+    def export(self, site: str, regulation: str, year: str) -> Document:
+        """What a regulator (eu-2024-1364, enefg) asks of a site for a calendar year; UsageError for bad input.
+
+        regulation, title, source, threshold, obliged, due, over, fields[] (part, code, name, unit, value, missing,
+        basis, usable, coverage, provisional, meters[], formula, note), missing[], checks[], breaches[] and limits[].
+        """
+
     def events(
         self, site: str | None = None, meter: str | None = None, start: str | None = None, end: str | None = None
     ) -> list[Document]:

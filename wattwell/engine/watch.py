@@ -153,6 +153,12 @@ class AlertWatch:
             return now
         return min(now, max(last.values(), default=now))
 
+    def tell(self, told: Sequence[Notification], documents: Mapping[str, str]) -> None:
+        """Has everybody told of what is no alert, and stores ``documents`` in the same transaction."""
+        with self._lock:
+            self.outbox = outbox.enqueue(self.outbox, told)
+            self._store.save_states({**documents, outbox.DOCUMENT: outbox.write(self.outbox)})
+
     def heed(self, entries: Sequence[Entry]) -> None:
         """Takes in what was entered about silences."""
         self.silences = silences.read(entries, self.silences)
