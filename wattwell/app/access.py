@@ -34,7 +34,7 @@ _FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "r
 _LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
 _DESK = ("silences", "silence", "maintenance", "expire", "acknowledge", "receivers", "suggest")
 _FOUND = ("findings", "finding", "models", "judge")
-_REPORTS = ("report", "draft", "reports", "issue_report", "overdue")
+_REPORTS = ("report", "draft", "reports", "fleet_report", "issue_report", "overdue", "export")
 QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK, *_FOUND, *_REPORTS)
 """Methods of the engine that a command may ask over the socket."""
 
@@ -100,7 +100,7 @@ class LocalAccess:
 
     def resend(self) -> int:
         """See :class:`Access`; they are sent by :meth:`forward`, or by the service."""
-        with forwarding(self._config, self._engine.store, self._now) as forwarder:
+        with forwarding(self._config, self._engine.store, self._now, self._engine.kpi_series) as forwarder:
             count = send_again(forwarder)
             if forwarder is not None:
                 forwarder.save()
@@ -161,12 +161,14 @@ def send_again(forwarder: Forwarder | None) -> int:
 
 
 def spool_document(forwarder: Forwarder | None, start: int, end: int) -> Document | None:
-    """waiting, since, error; due: [site, meter, revision, count] of what the remote store must hold."""
+    """waiting, since, error; refused and last_refused, how many it will not have and the latest of them in words; due:
+    [site, meter, revision, count] of what the remote store must hold."""
     if forwarder is None:
         return None
     state = forwarder.state()
     due = [[*key, revision, count] for (key, revision), count in forwarder.due(start, end).items()]
-    return {"waiting": state.waiting, "since": state.since, "error": state.error, "due": due}
+    told = {"waiting": state.waiting, "since": state.since, "error": state.error}
+    return told | {"refused": state.refused, "last_refused": list(state.last_refused), "due": due}
 
 
 class Entering(Protocol):
@@ -222,7 +224,7 @@ def handlers(engine: Engine, entering: Entering) -> Mapping[str, Handler]:
 def store_path(config: Config) -> Path:
     """The file of the embedded store, or of the spool before a remote one."""
     if config.store.path is None:
-        raise UsageError(f"store {config.store.url} names no file; use duckdb:FILE or victoriametrics://HOST:8428")
+        raise UsageError(f"store {config.store.url} names no file; use duckdb:FILE")
     return config.store.path
 
 
@@ -238,9 +240,7 @@ def rules_of(config: Config) -> tuple[AlertRule, ...]:
     return tuple(replace(rule, boards=config.http.grafana_url) for rule in rules)
 
 
-def notifiers_of(
-    config: Config, now: Callable[[], int] = clock, attach: Attach | None = None
-) -> dict[str, Notifier]:
+def notifiers_of(config: Config, now: Callable[[], int] = clock, attach: Attach | None = None) -> dict[str, Notifier]:
     """Who is told of alerts and reports, by id; ``attach`` makes the file that goes with a report."""
     page = config.http.public_url
     return {

@@ -38,6 +38,7 @@ def _running(commands: _Commands[argparse.ArgumentParser]) -> None:
     run = _configured(commands, "run", "the service: collect, analyse, alert, serve the page")
     run.add_argument("--role", default="all", help="all, or some of collector,analytics,alerts,web")
     doctor = _configured(commands, "doctor", "look at broker, store, clock, disk, mapping and packaging")
+    doctor.add_argument("--fix", action="store_true", help="create a bucket of InfluxDB that is not there")
     doctor.add_argument("--json", action="store_true", help="print one JSON document")
     simulate = commands.add_parser("simulate", help="telemetry of a simulated site with known truth")
     simulate.add_argument("out", help="a folder to write, or an mqtt:// URL to publish to")
@@ -93,6 +94,10 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     backup.add_argument("file", metavar="FILE", help="the copy; the service writes it, where it runs")
     resend = _configured(commands, "resend", "send all that the spool has to the remote store once more")
     resend.add_argument("--json", action="store_true", help="print one JSON document")
+    restore = _configured(commands, "restore", "bring readings back from the remote store into a spool that lost them")
+    restore.add_argument("--from", dest="start", required=True, help=f"{_TIMES}, of UTC")
+    restore.add_argument("--to", dest="end", required=True, help="exclusive; written like --from")
+    restore.add_argument("--json", action="store_true", help="print one JSON document")
     _configured(commands, "rules", "the alert rules as a Prometheus rule file")
     factors = commands.add_parser("factors", help="an hourly generation table by fuel as the factor files of a site")
     factors.add_argument("file", metavar="FILE", help="CSV or CSV.gz: timestamp, MWh by fuel code, avg_CI in g/kWh")
@@ -155,6 +160,12 @@ def _reporting(commands: _Commands[argparse.ArgumentParser]) -> None:
     report.add_argument("--author", help="who issues it, for the audit ledger (default: wattwell)")
     report.add_argument("--reason", help="and why (default: period over, or what has changed)")
     report.add_argument("--list", action="store_true", help="instead: what was issued")
+    export = _configured(commands, "export", "what a regulator asks for a calendar year, with the meters behind it")
+    export.add_argument("regulation", metavar="REGULATION", help="eu-2024-1364 or enefg; it may also stand first")
+    export.add_argument("--site", required=True)
+    export.add_argument("--year", required=True, help="a calendar year, such as 2026")
+    export.add_argument("--out", metavar="DIR", help="the folder for REGULATION.json and REGULATION.csv")
+    export.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -21,6 +21,7 @@ from wattwell.cli.audit import audit
 from wattwell.cli.devices import devices, proposals
 from wattwell.cli.entering import check_line, enter_files, without_jump
 from wattwell.cli.explain import explain
+from wattwell.cli.exporting import export
 from wattwell.cli.factors import factors
 from wattwell.cli.findings import findings, judge, maintenance
 from wattwell.cli.reporting import report
@@ -29,6 +30,7 @@ from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import ack, alerts, silence, silences
 from wattwell.config import Config, load
 from wattwell.engine.corrections import read_corrections
+from wattwell.engine.spans import parse_time
 from wattwell.errors import ConfigError, UsageError, WattwellError
 
 _log = logging.getLogger("wattwell")
@@ -115,7 +117,7 @@ def _check(args: Namespace) -> int:
 
 
 def _doctor(args: Namespace) -> int:
-    findings = examine(Path(args.config))
+    findings = examine(Path(args.config), fix=args.fix)
     _print(args, "doctor", findings)
     failed = {finding["check"] for finding in findings if finding["status"] == "failed"}
     return 2 if "configuration" in failed else min(1, len(failed))
@@ -258,6 +260,23 @@ def _resend(args: Namespace) -> int:
     return 0
 
 
+def _restore(args: Namespace) -> int:
+    from wattwell.app.restore import restore  # noqa: PLC0415 - no other command reads a remote store
+
+    config = load(args.config)
+    start, end = parse_time(args.start, "UTC"), parse_time(args.end, "UTC")
+    if start >= end:
+        raise UsageError(f"the span is empty: --from {args.start} must be before --to {args.end}")
+    done = restore(config, start, end)
+    if args.json:
+        emit({"readings": done.readings, "known": done.known, "refused": done.refused})
+        return 0
+    print(f"{done.readings} readings came back from the remote store; {done.known} were there")
+    if done.refused:
+        print(f"{done.refused} are older than raw_retention: their figures are kept, they are not", file=sys.stderr)
+    return 0
+
+
 _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "demo": _demo,
     "run": _run,
@@ -279,6 +298,7 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "silences": silences,
     "ack": ack,
     "report": report,
+    "export": export,
     "explain": explain,
     "audit": audit,
     "unmapped": _unmapped,
@@ -287,4 +307,5 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "rules": rules,
     "backup": _backup,
     "resend": _resend,
+    "restore": _restore,
 }

@@ -48,12 +48,12 @@ def analyse(
     folded: dict[MeterKey, int] = {}
     corrections = _by_meter(store.corrections())
     for spans in _ranks([span for span in dirt.meters if span.key in meters]):
-        # A fold that met nothing stored before a later span has gone through that span too.
+        # A fold that met nothing stored before the end of a later span has gone through that span too.
         left = [span for span in spans if span.high >= folded.get(span.key, _EVER)]
         runs = _start(store, meters, corrections, left, grid)
         _walk(store, runs, slab)
         changed += [Changed(run.meter.site, run.first, run.upto) for run in runs]
-        folded |= {run.key: run.upto for run in runs}
+        folded |= {run.key: FOREVER if run.met is None else run.met for run in runs}
     if dirt.token:
         store.clear(dirt.token)
     return _joined_spans(changed)
@@ -98,6 +98,8 @@ class _Run:
     fold: MeterFold
     position: int
     """All readings before it are folded."""
+    replaced: int
+    """Stored checkpoints up to this edge are replaced, or stand as they were before the run."""
     stored: list[Checkpoint]
     """Stored checkpoints after it, ascending: where the fold may meet what was stored."""
     high: int
@@ -108,7 +110,7 @@ class _Run:
     upto: int = FOREVER
     done: bool = False
     met: int | None = None
-    """Edge at which the state met the stored one; from there on nothing differs."""
+    """Edge at which the state met the stored one; from there on nothing differs, but for what a later span says."""
     since_kept: int = 0
     """Readings folded since the last midnight that was kept."""
     midnights: int = 0
@@ -124,14 +126,14 @@ def _start(
 ) -> list[_Run]:
     if not spans:
         return []
-    near = store.checkpoints([span.key for span in spans], min(span.low for span in spans) - 2 * DAY)
+    known = dict(store.checkpoints([span.key for span in spans], min(span.low for span in spans) - 2 * DAY))
+    far = [span.key for span in spans if _resume(known.get(span.key, ()), span.low, grid) is None]
+    if far:
+        known |= store.checkpoints(far, _EVER)
     runs = []
     for span in spans:
-        points = near.get(span.key, ())
+        points = known.get(span.key, ())
         resume = _resume(points, span.low, grid)
-        if resume is None:
-            points = store.checkpoints([span.key], _EVER).get(span.key, ())
-            resume = _resume(points, span.low, grid)
         edge, state, first = (None, FoldState(), None) if resume is None else resume
         meter = meters[span.key]
         runs.append(
@@ -140,6 +142,7 @@ def _start(
                 meter=meter,
                 fold=MeterFold(meter, grid, corrections.get(span.key, ()), state, first),
                 position=_EVER if edge is None else edge,
+                replaced=_EVER if edge is None else edge,
                 stored=[point for point in points if edge is None or point.edge > edge],
                 high=span.high,
                 first=_EVER if first is None else first,
@@ -183,24 +186,31 @@ def _walk(store: ReadingStore, runs: Sequence[_Run], slab: int) -> None:
 
 def _advance(run: _Run, at: Int64, value: Float64, until: int, final: bool) -> MeterUpdate:
     """Folds one slab of a run's readings and says what to store of it."""
-    begun = run.position
     begin = int(np.searchsorted(at, run.position))
     at, value = at[begin:], value[begin:]
     tail = _tail_edges(run, at) if final else ()
+    asked = {point.edge for point in run.stored} | set(tail)
+    edges = sorted(edge for edge in asked | _midnights(at) if run.position < edge < until)
     index = 0
-    for edge in _edges(run, at, until, tail):
-        stop = int(np.searchsorted(at, edge))
+    for edge, stop in zip(edges, np.searchsorted(at, edges).tolist(), strict=True):
+        due = edge % DAY == 0 and (run.since_kept + stop - index >= _SPACING or not run.midnights)
+        if not due and edge not in asked and run.met is None:
+            continue
         run.fold.feed(at[index:stop], value[index:stop], edge)
         run.since_kept += stop - index
         run.position, index = edge, stop
-        _keep(run, edge, tail)
+        if due or edge in asked:
+            run.checkpoints.append(Checkpoint(edge, run.fold.state.columns()))
+        if due:
+            run.midnights += 1
+            run.since_kept = 0
         if _has_met(run, edge):
             break
     else:
         run.fold.feed(at[index:], value[index:], FOREVER if final else until)
         run.since_kept += len(at) - index
         run.position = until
-    return _update(run, begun, tail, ended=final and not run.done)
+    return _update(run, tail, ended=final and not run.done)
 
 
 def _tail_edges(run: _Run, at: Int64) -> tuple[int, ...]:
@@ -213,21 +223,10 @@ def _tail_edges(run: _Run, at: Int64) -> tuple[int, ...]:
     return tuple(sorted(edge for edge in edges if edge > run.position))
 
 
-def _edges(run: _Run, at: Int64, until: int, tail: Sequence[int]) -> list[int]:
-    """Where to stop and look at the state: stored checkpoints, midnights, and the tail's edges."""
-    edges = {point.edge for point in run.stored} | set(tail)
-    edges.update(np.unique(at - at % DAY).tolist())
-    return sorted(edge for edge in edges if run.position < edge < until)
-
-
-def _keep(run: _Run, edge: int, tail: Sequence[int]) -> None:
-    """Notes a checkpoint where one is stored, is due, or ends the run."""
-    due = edge % DAY == 0 and (run.since_kept >= _SPACING or not run.midnights)
-    if due or edge in tail or any(point.edge == edge for point in run.stored):
-        run.checkpoints.append(Checkpoint(edge, run.fold.state.columns()))
-    if due:
-        run.midnights += 1
-        run.since_kept = 0
+def _midnights(at: Int64) -> set[int]:
+    """The UTC midnights of the days that have readings."""
+    days = at // DAY
+    return {day * DAY for day in (*days[:1].tolist(), *days[1:][np.diff(days) > 0].tolist())}
 
 
 def _has_met(run: _Run, edge: int) -> bool:
@@ -242,8 +241,8 @@ def _has_met(run: _Run, edge: int) -> bool:
     return run.done
 
 
-def _update(run: _Run, begun: int, tail: Sequence[int], ended: bool) -> MeterUpdate:
-    """What to store of the slab that a run has just been folded through, from ``begun`` to its position."""
+def _update(run: _Run, tail: Sequence[int], ended: bool) -> MeterUpdate:
+    """What to store of the slab that a run has just been folded through."""
     start = _EVER if run.fold.since is None else run.fold.since
     values = run.fold.take_settled()
     if ended:
@@ -254,12 +253,13 @@ def _update(run: _Run, begun: int, tail: Sequence[int], ended: bool) -> MeterUpd
     events_to = FOREVER if ended else max(events_from, run.position if open_at is None else open_at)
     run.events_from = events_to
     run.upto = FOREVER if ended else since
-    kept, run.checkpoints = run.checkpoints, []
-    forget_from = begun + 1
+    forget_from, run.replaced = run.replaced + 1, _replaced(run, ended)
+    kept = [point for point in run.checkpoints if point.edge <= run.replaced]
+    run.checkpoints = [point for point in run.checkpoints if point.edge > run.replaced]
     if ended:  # the tail has new edges to resume from; older ones that are no midnights have had their day
         kept = [point for point in kept if point.edge % DAY == 0 or point.edge in tail]
-        if len(tail) == 2 and begun % DAY:
-            forget_from = begun
+        if len(tail) == 2 and (forget_from - 1) % DAY and run.met is None:
+            forget_from -= 1
     return MeterUpdate(
         key=run.key,
         start=start,
@@ -270,8 +270,18 @@ def _update(run: _Run, begun: int, tail: Sequence[int], ended: bool) -> MeterUpd
         events_to=events_to,
         checkpoints=tuple(kept),
         forget_from=forget_from,
-        forget_to=FOREVER if ended else run.position + 1,
+        forget_to=min(FOREVER, run.replaced + 1),
     )
+
+
+def _replaced(run: _Run, ended: bool) -> int:
+    """Up to which edge a run's checkpoints take the place of the stored ones.
+
+    Behind a meeting the stored ones are right, or what a later span has to be held against.
+    """
+    if run.met is not None:
+        return run.met
+    return FOREVER if ended else run.position
 
 
 def _joined(one: IntervalValues, other: IntervalValues) -> IntervalValues:
