@@ -83,17 +83,21 @@ class _Judge:
         """Takes readings in order: whole plain stretches as arrays, everything else one by one."""
         if not len(at):
             return
-        stops = self._not_plain(at, dial)
-        index = 0
+        index, last = 0, self.state.last
+        if last is not None and self.state == FoldState(last):  # what was accepted last begins the first stretch
+            at, dial = np.concatenate(([last.at], at)), np.concatenate(([last.value], dial))
+            index = 1
+        stops = iter(self._not_plain(at, dial).tolist())
+        stop = 0
         while index < len(at):
-            point = Point(int(at[index]), float(dial[index]))
-            self._read(point)
-            index += 1
-            if self.state == FoldState(point):
-                stop = int(stops[np.searchsorted(stops, index)])
-                if stop > index:
-                    self._take(at, dial, index, stop)
-                    index = stop
+            while stop < index:
+                stop = next(stops)
+            if stop > index > 0 and self.state == FoldState(Point(int(at[index - 1]), float(dial[index - 1]))):
+                self._take(at, dial, index, stop)
+                index = stop
+            else:
+                self._read(Point(int(at[index]), float(dial[index])))
+                index += 1
 
     def _not_plain(self, at: Int64, dial: Float64) -> Int64:
         """Positions whose step from the raw reading before is not simply up, plausible and without a gap."""

@@ -27,7 +27,7 @@ def resample(meter: Meter, segments: Segments, start: int, end: int, grid: int) 
     value does not depend on how much else is computed with it.
     """
     count = (end - start) // grid
-    segments = segments.select((segments.end > start) & (segments.start < end))
+    segments = segments.touching(start, end)
     if count <= 0 or not len(segments):
         return EMPTY
     cut = pieces(meter, segments, start, end, grid)
@@ -36,8 +36,11 @@ def resample(meter: Meter, segments: Segments, start: int, end: int, grid: int) 
         return np.bincount(cut.cell, weights=weights, minlength=count).astype(np.float64, copy=False)
 
     covered = total(cut.width)
-    measured = total(np.where(cut.kind == MEASURED, cut.width, 0.0))
-    recovered = total(np.where(cut.kind == RECOVERED, 1.0, 0.0)) > 0
+    if (cut.kind == MEASURED).all():
+        measured, recovered = covered, np.zeros(count, dtype=np.bool_)
+    else:
+        measured = total(np.where(cut.kind == MEASURED, cut.width, 0.0))
+        recovered = total(np.where(cut.kind == RECOVERED, 1.0, 0.0)) > 0
     value = total(cut.amount)
     missing = grid - covered
     if meter.quantity in AMOUNT_OF:
@@ -68,11 +71,17 @@ class Pieces:
 
 def pieces(meter: Meter, segments: Segments, start: int, end: int, grid: int) -> Pieces:
     """What of the segments, which all touch it, lies in ``[start, end)``, grid edges."""
+    cuts = starts(start, end + grid, grid)
     changes = np.array([since for since, _ in meter.factors], dtype=np.int64)
-    index, low, high = _split(segments, np.union1d(starts(start, end + grid, grid), changes))
-    inside = (low >= start) & (high <= end)
+    if len(changes) > 1:
+        cuts = np.union1d(cuts, changes)
+    index, low, high = _split(segments, cuts)
+    # Only the first and the last segment reach beyond, and have been cut there.
+    inside = slice(int(np.searchsorted(low, start)), int(np.searchsorted(high, end, side="right")))
     index, low, high = index[inside], low[inside], high[inside]
-    factor = np.array([f for _, f in meter.factors])[np.searchsorted(changes, low, side="right") - 1]
+    factor: Float64 | float = meter.factors[0][1]
+    if len(changes) > 1:
+        factor = np.array([f for _, f in meter.factors])[np.searchsorted(changes, low, side="right") - 1]
     return Pieces(
         cell=(low - start) // grid,
         width=(high - low).astype(np.float64),
@@ -83,14 +92,14 @@ def pieces(meter: Meter, segments: Segments, start: int, end: int, grid: int) ->
 
 def _split(segments: Segments, cuts: Int64) -> tuple[Int64, Int64, Int64]:
     """Every segment cut at ``cuts``: position of the segment, start and end of each piece, in time order."""
-    first = np.searchsorted(cuts, segments.start, side="right")
-    last = np.searchsorted(cuts, segments.end, side="left")
-    pieces = last - first + 1
-    index = np.repeat(np.arange(len(segments)), pieces)
-    offset = np.arange(len(index)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    position = first[index] + offset
-    low = np.where(offset == 0, segments.start[index], cuts[np.maximum(position - 1, 0)])
-    high = np.where(offset == pieces[index] - 1, segments.end[index], cuts[np.minimum(position, len(cuts) - 1)])
+    owner = np.searchsorted(segments.end, cuts, side="right")  # the first segment that ends after the cut
+    cuts, owner = cuts[owner < len(segments)], owner[owner < len(segments)]
+    within = segments.start[owner] < cuts
+    cuts, owner = cuts[within], owner[within]
+    index = np.repeat(np.arange(len(segments)), 1 + np.bincount(owner, minlength=len(segments)))
+    low, high = segments.start[index], segments.end[index]
+    begun = owner + np.arange(1, len(cuts) + 1)  # the pieces that begin at a cut
+    low[begun] = high[begun - 1] = cuts
     return index, low, high
 
 

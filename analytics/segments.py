@@ -38,8 +38,13 @@ class Segments:
     def __len__(self) -> int:
         return len(self.start)
 
-    def select(self, mask: Bool) -> Segments:
-        """The segments where ``mask`` is true."""
+    def touching(self, start: int, end: int) -> Segments:
+        """Those that share time with ``[start, end)``, as a view."""
+        low = int(np.searchsorted(self.end, start, side="right"))
+        return self.select(slice(low, max(low, int(np.searchsorted(self.start, end)))))
+
+    def select(self, mask: Bool | slice) -> Segments:
+        """The segments where ``mask`` is true, copied; or those of a slice, as a view."""
         return Segments(
             start=self.start[mask],
             end=self.end[mask],

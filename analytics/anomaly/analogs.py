@@ -12,11 +12,14 @@ Learning, 2nd ed., 6.1-6.3 and 13.3; validation by blocks of time, Roberts et al
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from wattwell.model import Bool, Float64, Int64
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 24
 APART = 10 * 24
@@ -72,6 +75,8 @@ class Forecast:
 
 def gather(drivers: Float64, value: Float64, error: Float64, at: Int64, floor: Float64, proportional: Bool) -> Analogs:
     """Keeps the hours whose drivers are known, and most of the streams."""
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 - most commands do without it, and start sooner
+
     known = ~np.isnan(drivers).any(axis=1) & ((~np.isnan(value)).mean(axis=1) >= MOST)
     index = NearestNeighbors(algorithm="kd_tree", n_neighbors=NEIGHBOURS)
     kept = Analogs(

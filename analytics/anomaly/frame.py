@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from analytics.balance import SiteGrid
 from wattwell.intervals import HOUR
@@ -52,6 +51,8 @@ class Frame:
     @cached_property
     def local_hours(self) -> Int64:
         """Hours since the epoch as the site's clocks show them: summer time moves them by one."""
+        import pandas as pd  # noqa: PLC0415 - most commands do without it, and start sooner
+
         local = pd.DatetimeIndex(self.start.astype("datetime64[us]"), tz="UTC").tz_convert(self.site.zone)
         return local.tz_localize(None).as_unit("us").asi8 // HOUR
 

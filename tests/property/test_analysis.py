@@ -80,6 +80,18 @@ def test_any_arrival_gives_the_sorted_stream(name: str, data: st.DataObject) -> 
     assert split == whole
 
 
+def test_what_lies_behind_a_meeting_is_held_against_what_was_stored() -> None:
+    """Of two late readings the first changes little; the second, a day later, how a catch-up behind it is spread."""
+    minutes = [(1, 0.0), (2, 0.0), (546, 0.0), (1086, 0.0), (1673, 1.0), (1677, 1.0), (1681, 1.0)]
+    late = [(6, 0.0), (1626, 0.0)]
+
+    def rows(chosen: list[tuple[int, float]]) -> list[tuple[int, float]]:
+        return [(T0 + minute * MINUTE, value) for minute, value in chosen]
+
+    whole = stored(METERS["register"], [rows(sorted([*minutes, *late]))], slab=10**9)
+    assert stored(METERS["register"], [rows(minutes[:1]), rows(minutes[1:]), rows(late)], slab=10**9) == whole
+
+
 def test_a_long_history_is_resumed_and_met_not_refolded(tmp_path: Path) -> None:
     """A late reading leaves the values beyond the next meeting point untouched, and they are the right ones."""
     meter = METERS["register"]

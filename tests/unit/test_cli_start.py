@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("amqtt", "apprise", "fastapi", "influxdb_client", "pyarrow", "uvicorn")
+HEAVY = ("amqtt", "apprise", "fastapi", "influxdb_client", "pyarrow", "sklearn", "uvicorn")
 
 
 def test_a_command_waits_for_no_library_that_it_does_not_use() -> None:

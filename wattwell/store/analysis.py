@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwell.intervals import DAY
-from wattwell.model import IntervalValues, MeterKey, SiteIntervals
-from wattwell.store.ledgers import Ledgers
+from wattwell.model import Int64, IntervalValues, MeterKey, SiteIntervals
+from wattwell.store.ledgers import Judged, Ledgers, span_columns
+from wattwell.store.order import sort_by_series
 from wattwell.store.protocol import Checkpoint, Dirty, DirtySet, MeterUpdate
 
-_EVER = (-(2**62), 2**62)
 _STATE = ("last_at", "last_value", "held_at", "held_value", "back_at", "back_value", "swap")
 _INSERT_CHECKPOINTS = "INSERT INTO checkpoints SELECT s, edge, {} FROM points".format(  # noqa: S608 - our own names
     ", ".join(f"CASE WHEN {name}_no THEN NULL ELSE {name} END" for name in _STATE)
@@ -90,26 +90,19 @@ class AnalysisTable(Ledgers):
             self._drop_old(con, numbers.tolist(), updates)
             self._insert_intervals(con, numbers.tolist(), updates)
             self._insert_checkpoints(con, numbers.tolist(), updates)
-            pairs = list(zip(numbers.tolist(), updates, strict=True))
-            known = self._with_events(con, pairs)
-            for number, update in pairs:
-                if update.events or number in known:
-                    self.replace_events(con, number, (update.events_from, update.events_to), update.events)
-
-    def _with_events(self, con: duckdb.DuckDBPyConnection, pairs: Sequence[tuple[int, MeterUpdate]]) -> set[int]:
-        """Numbers of the meters that have stored events in the span judged anew."""
-        con.register("judged", _span_columns([(n, u.events_from, u.events_to) for n, u in pairs]))
-        low = min(update.events_from for _, update in pairs)
-        found = con.execute(
-            "SELECT DISTINCT series FROM events JOIN judged ON series = s AND t >= low AND t < high WHERE t >= ?", [low]
-        )
-        return {number for (number,) in found.fetchall()}
+            self.replace_events(
+                con,
+                [
+                    Judged(number, update.events_from, update.events_to, update.events)
+                    for number, update in zip(numbers.tolist(), updates, strict=True)
+                ],
+            )
 
     def _drop_old(self, con: duckdb.DuckDBPyConnection, numbers: Sequence[int], updates: Sequence[MeterUpdate]) -> None:
         pairs = list(zip(numbers, updates, strict=True))
         stale = [(n, u.start, u.end) for n, u in pairs if u.start <= self._intervals_to[n]]
         if stale:
-            con.register("stale", _span_columns(stale))
+            con.register("stale", span_columns(stale))
             low = min(start for _, start, _ in stale)
             con.execute(
                 "DELETE FROM intervals USING stale WHERE intervals.series = stale.s AND intervals.t >= stale.low"
@@ -118,7 +111,7 @@ class AnalysisTable(Ledgers):
             )
         forgotten = [(n, u.forget_from, u.forget_to) for n, u in pairs]
         forgotten += [(n, point.edge, point.edge + 1) for n, u in pairs for point in u.checkpoints]
-        con.register("forgotten", _span_columns(forgotten))
+        con.register("forgotten", span_columns(forgotten))
         con.execute(
             "DELETE FROM checkpoints USING forgotten WHERE checkpoints.series = forgotten.s"
             " AND checkpoints.edge >= forgotten.low AND checkpoints.edge < forgotten.high"
@@ -168,14 +161,11 @@ class AnalysisTable(Ledgers):
 
     def intervals_of(self, wanted: Mapping[str, Sequence[str]], start: int, end: int) -> Mapping[str, SiteIntervals]:
         """The interval values of many sites in one read."""
-        known = {site: tuple(m for m in meters if (site, m) in self._ids) for site, meters in wanted.items()}
+        known = {
+            site: tuple(dict.fromkeys(m for m in meters if (site, m) in self._ids)) for site, meters in wanted.items()
+        }
         numbers = self.numbers((site, meter) for site, meters in known.items() for meter in meters)
-        found = self.columns(
-            "SELECT place, t, value, measured, recovered FROM intervals JOIN wanted ON series = s"
-            " WHERE t >= ? AND t < ? ORDER BY place, t",
-            [start, end],
-            wanted={"s": numbers, "place": np.arange(len(numbers), dtype=np.int64)},
-        )
+        found = self._interval_columns(numbers, start, end)
         firsts = np.cumsum([0, *map(len, known.values())])
         bounds = np.searchsorted(found["place"], firsts).tolist()
         sites: dict[str, SiteIntervals] = {}
@@ -189,6 +179,20 @@ class AnalysisTable(Ledgers):
             sites[site] = SiteIntervals(meters=known[site], meter=found["place"][low:high] - first, values=values)
         return sites
 
+    def _interval_columns(self, numbers: Int64, start: int, end: int) -> dict[str, NDArray[Any]]:
+        """Interval values that start in ``[start, end)``, by the place of their meter in ``numbers`` and by time."""
+        query = "SELECT series, t, value, measured, recovered FROM intervals WHERE t >= ? AND t < ?"
+        if 2 * len(numbers) < len(self._keys):  # else most rows are wanted, and a join would mix up their order
+            query += " AND series IN (SELECT s FROM wanted)"
+        found = self.columns(query, [start, end], wanted={"s": numbers})
+        series = found.pop("series")
+        last = max(int(series.max(initial=0)), int(numbers.max(initial=0)))
+        places = np.full(last + 1, len(numbers), dtype=np.int64)  # behind all others: what is not wanted
+        places[numbers] = np.arange(len(numbers))
+        place = places[series]
+        order, _ = sort_by_series(place, found["t"])
+        return {"place": place[order]} | {name: column[order] for name, column in found.items()}
+
     def extent(self, site: str) -> tuple[int, int] | None:
         """Start of the first and of the last stored interval of a site."""
         numbers = self.numbers(key for key in list(self._keys) if key[0] == site)
@@ -199,12 +203,3 @@ class AnalysisTable(Ledgers):
 
 def _nullable(values: Sequence[float | int | None], dtype: type[np.int64] | type[np.float64]) -> NDArray[Any]:
     return np.array([0 if value is None else value for value in values], dtype=dtype)
-
-
-def _span_columns(spans: Sequence[tuple[int, int, int]]) -> dict[str, NDArray[Any]]:
-    low, high = _EVER
-    return {
-        "s": np.array([number for number, _, _ in spans], dtype=np.int64),
-        "low": np.array([max(start, low) for _, start, _ in spans], dtype=np.int64),
-        "high": np.array([min(end, high) for _, _, end in spans], dtype=np.int64),
-    }

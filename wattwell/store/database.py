@@ -28,8 +28,8 @@ _DAMAGED = ("corrupt", "checksum", "not a valid duckdb", "serialization error", 
 _MAGIC = (8, b"DUCK")
 """Where every DuckDB file says what it is."""
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "2GB",
-    "threads": 2,
+    "memory_limit": "2GB",  # of DuckDB itself; what it reads for us, at most some 300 MB, comes on top
+    "threads": 2,  # reads by more cores would be sooner done, and take them from the messages that come in
     "autoinstall_known_extensions": False,  # a file of another kind must not send DuckDB to the network
     "autoload_known_extensions": False,
 }

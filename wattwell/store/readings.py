@@ -19,6 +19,7 @@ from wattwell.model import Bool, Float64, Int64, MeterKey, Readings, Reject
 from wattwell.store import merge
 from wattwell.store.database import NEVER, Columns
 from wattwell.store.ledgers import Ledgers
+from wattwell.store.order import sort_by_series
 from wattwell.store.outbox import Outgoing, Place
 from wattwell.store.protocol import Committed
 
@@ -160,13 +161,15 @@ class ReadingTable(Ledgers):
 
     def readings(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Float64]]:
         """Times, ascending, and values of each meter in ``[start, end)``."""
-        found = self.columns(
-            "SELECT series, t, coalesce(value, 'nan') AS value FROM readings"
-            " WHERE t >= ? AND t < ? AND series IN (SELECT s FROM wanted) ORDER BY series, t",
-            [start, end],
-            wanted={"s": self.numbers(keys)},
-        )
-        return {key: (found["t"][rows], found["value"][rows]) for key, rows in self._by_meter(found["series"])}
+        numbers = self.numbers(keys)
+        query = "SELECT series, t, coalesce(value, 'nan') AS value FROM readings WHERE t >= ? AND t < ?"
+        if 2 * len(numbers) < len(self._keys):  # else most rows are wanted, and a join would mix up their order
+            query += " AND series IN (SELECT s FROM wanted)"
+        found = self.columns(query, [start, end], wanted={"s": numbers})
+        order, bounds = sort_by_series(found["series"], found["t"])
+        at, value = found["t"][order], found["value"][order]
+        chosen = set(numbers.tolist())
+        return {self._keys[number]: (at[rows], value[rows]) for number, rows in bounds if number in chosen}
 
     def transits(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, tuple[Int64, Int64]]:
         """Device times, ascending, and arrival times of each meter's readings in ``[start, end)``."""
