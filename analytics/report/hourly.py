@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from analytics.factors import GRID_CARBON_FREE
 from analytics.report.model import Hourly
@@ -31,5 +30,7 @@ def hourly(data: PeriodData) -> Hourly | None:
 
 def _local_hour(at: Int64, zone: str) -> Int64:
     """0 to 23, in the site's zone."""
+    import pandas as pd  # noqa: PLC0415 - heavy, and most commands do without
+
     local = pd.DatetimeIndex(at.astype("datetime64[us]"), tz="UTC").tz_convert(zone)
     return local.hour.to_numpy().astype(np.int64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from analytics.report.model import Weather
 from analytics.report.period import PeriodData
@@ -50,5 +49,7 @@ def _points(data: PeriodData, step: str) -> tuple[Float64, Float64]:
 
 
 def _local_days(at: Int64, zone: str) -> Int64:
+    import pandas as pd  # noqa: PLC0415 - heavy, and most commands do without
+
     local = pd.DatetimeIndex(at.astype("datetime64[us]"), tz="UTC").tz_convert(zone)
     return local.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)

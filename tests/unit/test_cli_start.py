@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("amqtt", "apprise", "fastapi", "influxdb_client", "pyarrow", "sklearn", "uvicorn")
+HEAVY = (
+    *("amqtt", "apprise", "fastapi", "influxdb_client", "matplotlib", "pandas", "pyarrow"),
+    *("scipy.optimize", "sklearn", "typst", "uvicorn"),
+)
 
 
 def test_a_command_waits_for_no_library_that_it_does_not_use() -> None:

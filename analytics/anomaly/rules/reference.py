@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-from scipy.optimize import nnls
 
 from wattwell.model import Bool, Float64
 
@@ -143,6 +142,8 @@ def learn_ups_curve(load: Float64, loss: Float64) -> UpsCurve | None:
         x, y = load[good], loss[good]
         parts = np.column_stack((np.ones_like(x), x, x * x))
         size = parts.max(axis=0)
+        from scipy.optimize import nnls  # noqa: PLC0415 - heavy, and most commands do without
+
         found = nnls(parts / size, y)[0] / size
         curve = UpsCurve(float(found[0]), float(found[1]), float(found[2]), Span(float(x.min()), float(x.max())))
         good = good & within(loss - curve.loss(load), good)
