@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/runtime.stamp
 DEV := $(VENV)/dev.stamp
 
-.PHONY: test lint servers demo figures bench torture clean
+.PHONY: test lint audit servers demo figures bench torture clean
 
 test: lint servers ## everything that must hold: lint, types, import contracts, tests
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
@@ -16,6 +16,9 @@ lint: $(DEV) ## style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(DEV) ## known vulnerabilities of the dependencies; says so where no vulnerability service can be asked
+	$(BIN)/python -m scripts.audit
 
 servers:
 	@scripts/servers

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from typing import TypeVar
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -17,7 +18,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from collector.wire import WiredClient
 from wattwell.config.settings import MqttSettings, Tls
+from wattwell.trust import verifying_context
 
 KEEPALIVE = 30
 """Seconds between signs of life."""
@@ -40,8 +43,26 @@ def make_client(settings: MqttSettings, *, lasting: bool = True) -> Client:
 
     ``lasting`` says for MQTT 3.1.1 whether the broker keeps its session; for MQTT 5 ``session_expiry`` does.
     """
+    client = _made(Client, settings, lasting=lasting)
+    # With this callback set paho leaves all writing to the thread that runs the loop, also for acknowledgements
+    # that another thread hands in; without it that thread would write to the socket itself, amid other packets.
+    client.on_socket_register_write = _leave_to_the_loop
+    return client
+
+
+def make_wired(settings: MqttSettings) -> WiredClient:
+    """The same as the collector uses it, with a lasting session; see :mod:`collector.wire`."""
+    client = _made(WiredClient, settings, lasting=True)
+    client.on_socket_register_write = _wake
+    return client
+
+
+_Kind = TypeVar("_Kind", bound=Client)
+
+
+def _made(kind: type[_Kind], settings: MqttSettings, *, lasting: bool) -> _Kind:
     if is_v5(settings):
-        client = Client(
+        client = kind(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
@@ -49,7 +70,7 @@ def make_client(settings: MqttSettings, *, lasting: bool = True) -> Client:
             manual_ack=True,
         )
     else:
-        client = Client(
+        client = kind(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             protocol=MQTTProtocolVersion.MQTTv311,
@@ -61,14 +82,16 @@ def make_client(settings: MqttSettings, *, lasting: bool = True) -> Client:
         client.username_pw_set(settings.username, _password(settings))
     if settings.tls is not None:
         client.tls_set_context(_tls_context(settings.tls))
-    # With this callback set paho leaves all writing to the thread that runs the loop, also for acknowledgements
-    # that another thread hands in; without it that thread would write to the socket itself, amid other packets.
-    client.on_socket_register_write = _leave_to_the_loop
     return client
 
 
 def _leave_to_the_loop(client: Client, userdata: object, sock: object) -> None:
     """The loop is woken by paho's own socket pair."""
+
+
+def _wake(client: Client, userdata: object, sock: object) -> None:
+    if isinstance(client, WiredClient):
+        client.wake()
 
 
 def _password(settings: MqttSettings) -> str | None:
@@ -91,7 +114,7 @@ class _ClosingSocket(ssl.SSLSocket):
 
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
+    context = verifying_context(tls.ca_file)
     context.sslsocket_class = _ClosingSocket
     if tls.cert_file is not None:
         context.load_cert_chain(str(tls.cert_file), None if tls.key_file is None else str(tls.key_file))

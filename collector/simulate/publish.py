@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from collector.simulate.simulator import Simulator, Telemetry
 from wattwell.errors import ServiceUnavailable, UsageError
 from wattwell.intervals import SECOND, iso
+from wattwell.trust import verifying_context
 
 _OUTSTANDING = 200
 """Messages sent ahead of their acknowledgement."""
@@ -143,7 +144,7 @@ class Connection:
     def __enter__(self) -> Connection:
         """Connects; ServiceUnavailable when the broker is absent, silent or refuses."""
         if self._broker.tls:
-            self._client.tls_set()
+            self._client.tls_set_context(verifying_context())
         try:
             self._client.connect(self._broker.host, self._broker.port)
         except OSError as error:

@@ -27,6 +27,8 @@ from wattwell.intervals import DAY
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
+USERS = ("wattwell", "wattwell-2", "wattwell-south", "gateway-north", "gateway-south")
+"""Of the shipped access rules, all with the password "right"."""
 WAITING = 1500
 """More messages than a broker keeps for an absent client by default (1000)."""
 
@@ -39,6 +41,7 @@ class Shipped(Mosquitto):
         for shipped, here in {
             "listener 1883 127.0.0.1": f"listener {self.port} 127.0.0.1",
             "/etc/mosquitto/wattwell.passwd": str(self.folder / "passwd"),
+            "/etc/mosquitto/wattwell.acl": str(DEPLOY / "mosquitto" / "wattwell.acl"),
             "/var/lib/mosquitto/": f"{self.folder}/",
             "log_dest syslog": "log_dest stderr",
         }.items():
@@ -53,18 +56,21 @@ class Shipped(Mosquitto):
 def shipped(tmp_path: Path) -> Iterator[Shipped]:
     passwords = tmp_path / "passwd"
     passwords.touch(mode=0o600)
-    subprocess.run([program("mosquitto_passwd"), "-b", passwords, "wattwell", "right"], check=True, capture_output=True)
+    for user in USERS:
+        subprocess.run([program("mosquitto_passwd"), "-b", passwords, user, "right"], check=True, capture_output=True)
     with Shipped(tmp_path).running() as broker:
         yield broker
 
 
 @contextmanager
-def client(port: int, name: str, password: str, found: list[bytes] | None = None) -> Iterator[tuple[Client, list[str]]]:
+def client(
+    port: int, name: str, password: str, found: list[bytes] | None = None, user: str = "wattwell"
+) -> Iterator[tuple[Client, list[str]]]:
     """A client with a session that outlives its connection; gives it and the broker's answer."""
     replies: list[str] = []
     answered = threading.Event()
     made = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
-    made.username_pw_set("wattwell", password)
+    made.username_pw_set(user, password)
 
     def on_connect(_client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: object) -> None:
         replies.append(str(reason))
@@ -100,9 +106,9 @@ def test_the_broker_keeps_all_for_an_absent_collector_over_a_restart(shipped: Sh
         made.on_subscribe = lambda *_event: subscribed.set()
         made.subscribe("wattwell/#", qos=1)
         assert subscribed.wait(10)
-    with client(shipped.port, "gateway", "right") as (made, _):
+    with client(shipped.port, "gateway", "right", user="gateway-north") as (made, _):
         for number in range(WAITING):
-            last = made.publish("wattwell/s/m", str(number), qos=1)
+            last = made.publish("wattwell/north/m", str(number), qos=1)
         last.wait_for_publish(20)
     shipped.stop()
     shipped.folder = Path(shutil.copytree(shipped.folder, tmp_path / "restored"))  # a back-up, put in its place
@@ -111,6 +117,22 @@ def test_the_broker_keeps_all_for_an_absent_collector_over_a_restart(shipped: Sh
     with client(shipped.port, "collector", "right", found):
         wait_until(lambda: len(found) >= WAITING, f"{WAITING} messages come, {len(found)} came")
     assert found == [str(number).encode() for number in range(WAITING)]
+
+
+def test_the_example_with_influxdb_loads(tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / "influxdb" / "wattwell.yaml", tmp_path)
+    (tmp_path / "influx.token").write_text("secret\n", encoding="utf-8")
+    config = load(tmp_path / "wattwell.yaml")
+    assert config.notes == ()
+    remote = config.store.remote
+    assert remote is not None
+    assert (remote.kind, remote.url, remote.org, remote.bucket) == (
+        "influxdb",
+        "https://influx.example:8086",
+        "plant",
+        "wattwell",
+    )
+    assert (remote.retention, remote.kpi_series) == (3650 * DAY, True)
 
 
 def test_the_example_configuration_loads(tmp_path: Path) -> None:
@@ -165,7 +187,7 @@ def test_systemd_accepts_the_service(unit: Path) -> None:
 
 
 def test_systemd_finds_the_service_well_shut_in(unit: Path) -> None:
-    done = analyze("security", "--offline=true", "--threshold=20", "--no-pager", unit)
+    done = analyze("security", "--offline=true", "--threshold=12", "--no-pager", unit)
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot judge a unit offline (systemd 250 and later can)")
     assert done.returncode == 0, done.stdout[-600:]

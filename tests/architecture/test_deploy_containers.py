@@ -54,6 +54,7 @@ def test_every_service_is_shut_in_watched_and_bounded() -> None:
     for name, service in SERVICES.items():
         assert service["read_only"] is True, name
         assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"]), name
+        assert (service["pids_limit"], service["ulimits"]) == (512, {"core": 0}), name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
         assert "healthcheck" in service or (name == "wattwell" and "\nHEALTHCHECK " in image), name
         assert service["volumes"], name
@@ -92,7 +93,7 @@ def test_the_containers_broker_is_the_shipped_one() -> None:
 
     shipped, here = settings(DEPLOY / "mosquitto" / "mosquitto.conf"), settings(COMPOSE / "mosquitto.conf")
     differs = {key for key in shipped.keys() | here.keys() if shipped.get(key) != here.get(key)}
-    assert differs == {"listener", "password_file", "persistence_location", "log_dest"}
+    assert differs == {"listener", "password_file", "acl_file", "persistence_location", "log_dest"}
     assert here["allow_anonymous"] == ["false"]
 
 

@@ -15,6 +15,8 @@ from collector.ingest import Ingestor
 from collector.mqtt import MqttCollector
 from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine, send_again, spool_document
 from wattwell.app.forward import Forwarder, forwarding
+from wattwell.app.lease import owning
+from wattwell.app.report_files import ReportFiles
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
 from wattwell.engine.queries import Document, Snapshot
@@ -24,6 +26,7 @@ from wattwell.model import Readings, Reject
 from wattwell.store.protocol import Committed
 from wattwell.web.api import create_app
 from wattwell.web.control import create_control_app
+from wattwell.web.rates import Rates
 from wattwell.web.server import Server
 
 _log = logging.getLogger(__name__)
@@ -32,6 +35,8 @@ _TICK = 0.25
 """Seconds between two looks at whether the figures are due."""
 _GRACE = SECOND // 2
 """How long after a live edge the figures are made."""
+_LOOK = 60.0
+"""Seconds between two looks at which reports are due."""
 _REST = 4
 """Late data waits this many times as long as the last analysis took; a live edge does not wait."""
 
@@ -63,6 +68,7 @@ class Service:
         self._figures = Snapshot()
         self._failures: dict[str, str] = {}
         self._analysed = False
+        self._more_reports = False
         engine.watch.spool = self._waiting
         self.server = self._make_server()
 
@@ -73,6 +79,7 @@ class Service:
         self.server.start()
         if "analytics" in self._roles:
             self._spawn(self._analyse, "wattwell-analysis")
+            self._spawn(self._issue_reports, "wattwell-reports")
         if "alerts" in self._roles:
             for name in self._engine.watch.notifiers:
                 self._spawn(partial(self._notify, name), f"wattwell-notify-{name}")
@@ -99,12 +106,19 @@ class Service:
         config = self._config
         token = None
         if config.http.token_file is not None:
-            token = config.http.token_file.read_text(encoding="utf-8").strip()
-            if not token:
+            token = config.http.token_file.read_text(encoding="utf-8", errors="replace")
+            if not token.strip():
                 raise UsageError(f"http.token_file {config.http.token_file} is empty; write a token into it")
         app = None
         if "web" in self._roles:
-            app = create_app(_Answers(self._engine, self.snapshot), token=token, ready=self.ready, clock=self._seconds)
+            app = create_app(
+                _Answers(self._engine, self.snapshot),
+                token=token,
+                ready=self.ready,
+                clock=self._seconds,
+                rates=Rates(config.http.rate, time.monotonic),
+                public_url=config.http.public_url,
+            )
         return Server(
             app,
             config.http.host,
@@ -177,6 +191,17 @@ class Service:
         if kept is not None:
             self._engine.prune(floor_to(self._now() - kept, DAY))
 
+    def _issue_reports(self) -> None:
+        """Issues what is due, one report after the other, once the readings at hand are analysed."""
+        while not self._stop.is_set():
+            if not self._analysed:
+                self._stop.wait(_TICK)
+            elif not (self._guard(self._step_reports) and self._more_reports):
+                self._stop.wait(_LOOK)
+
+    def _step_reports(self) -> None:
+        self._more_reports = self._engine.schedule.step(self._now())
+
     def _notify(self, name: str) -> None:
         while not self._stop.is_set():
             self._guard(lambda: self._engine.watch.deliver_to(name, self._now()))
@@ -245,6 +270,8 @@ class Service:
             rejected=rejected,
             notifications_waiting={(each["receiver"],): each["waiting"] for each in receivers},
             notifications_delivered={(each["receiver"],): each["delivered"] for each in receivers},
+            reports_issued=self._engine.schedule.issued_at(),
+            reports_refused={(site,): count for site, count in self._engine.schedule.refusals().items()},
             notifications_lost={(each["receiver"],): each["lost"] for each in receivers},
             spool_readings=self._waiting(),
             ingest_lag_seconds=stats.lag_seconds,
@@ -295,8 +322,14 @@ class _Answers:
 @contextlib.contextmanager
 def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], int] = clock) -> Iterator[Service]:
     """A started service, stopped at the end."""
-    notifiers = notifiers_of(config, now) if "alerts" in roles else None
-    with open_engine(config, now, notifiers, detect=True) as engine, forwarding(config, engine.store, now) as forwarder:
+    files = ReportFiles()
+    notifiers = notifiers_of(config, now, files.attach) if "alerts" in roles else None
+    with (
+        open_engine(config, now, notifiers, detect=True) as engine,
+        owning(config),
+        forwarding(config, engine.store, now, engine.kpi_series) as forwarder,
+    ):
+        files.reports = engine.report
         service = Service(config, engine, roles, now, forwarder)
         try:
             service.start()

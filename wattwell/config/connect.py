@@ -11,20 +11,20 @@ from urllib.parse import SplitResult, urlsplit
 from wattwell.config.files import named_file
 from wattwell.config.places import Faults, Place
 from wattwell.config.reading import read
+from wattwell.config.remote_store import ONLY_REMOTE, SCHEMES, read_remote
 from wattwell.config.schema import RawHttp, RawMqtt, RawStore, RawTls
-from wattwell.config.settings import HttpSettings, MqttSettings, RemoteSettings, StoreSettings, Tls
+from wattwell.config.settings import HttpSettings, MqttSettings, StoreSettings, Tls
 from wattwell.intervals import DAY, SECOND, format_duration
 
 DEFAULT_STORE = "duckdb:wattwell.duckdb"
 DEFAULT_SPOOL = "wattwell.spool.duckdb"
 DEFAULT_LISTEN = "127.0.0.1:8080"
+DEFAULT_RATE = 50.0
 DEFAULT_SESSION = 7 * DAY
 DEFAULT_PAYLOAD = 1_048_576
-LATER_STORES = ("influxdb", "influxdbs")
-_REMOTE = {"victoriametrics": "http", "victoriametricss": "https"}
-_REMOTE_PORT = 8428
 _STORES = (
-    "write duckdb:FILE (relative to the configuration file), duckdb:///ABSOLUTE/FILE or victoriametrics://HOST:8428"
+    "write duckdb:FILE (relative to the configuration file), duckdb:///ABSOLUTE/FILE, victoriametrics://HOST:8428"
+    " or influxdb://HOST:8086/ORG/BUCKET"
 )
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _PASSWORD = re.compile(r"(//[^/?#]*?:)[^/?#]*@")
@@ -57,13 +57,13 @@ def read_store(raw: Any, base: Path, late: int, faults: Faults) -> StoreSettings
     store = read(RawStore, {} if raw is None else raw, place, faults) or RawStore()
     url = store.url or DEFAULT_STORE
     remote, path = None, None
-    if url.partition("://")[0] in _REMOTE:
-        token = named_file(base, store.token_file, place / "token_file", faults)
-        remote = _remote(url, token, place / "url", faults)
+    if url.partition("://")[0] in SCHEMES:
+        parts = split_url(url, place / "url", faults)
+        remote = None if parts is None else read_remote(store, parts, base, place, faults)
         path = _spool_path(store.spool or DEFAULT_SPOOL, base, place / "spool", faults)
     else:
         path = _duckdb_path(url, base, place / "url", faults)
-        for key in ("token_file", "spool") if path is not None else ():
+        for key in ONLY_REMOTE if path is not None else ():
             if (written := getattr(store, key)) is not None:
                 faults.add(place / key, "an embedded store needs none; leave it out", written)
     retention = store.raw_retention
@@ -71,21 +71,6 @@ def read_store(raw: Any, base: Path, late: int, faults: Faults) -> StoreSettings
         remedy = f"raw readings must be kept as long as late ones are taken; write at least {format_duration(late)}"
         faults.add(place / "raw_retention", remedy, format_duration(retention))
     return StoreSettings(url=url, path=path, remote=remote, raw_retention=retention)
-
-
-def _remote(url: str, token: Path | None, place: Place, faults: Faults) -> RemoteSettings | None:
-    parts = split_url(url, place, faults)
-    if parts is None:
-        return None
-    if parts.username is not None:
-        faults.add(place, "a user does not belong here; put a bearer token into a file, token_file", masked(url))
-    if not parts.hostname or parts.port == 0:
-        faults.add(place, "the URL names no host or port; write victoriametrics://HOST:8428", masked(url))
-    if parts.query or parts.fragment:
-        faults.add(place, "nothing may follow host, port and path; write victoriametrics://HOST:8428", masked(url))
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    address = f"{_REMOTE[parts.scheme]}://{host}:{parts.port or _REMOTE_PORT}{parts.path.rstrip('/')}"
-    return RemoteSettings(url=address, token_file=token)
 
 
 def _spool_path(text: str, base: Path, place: Place, faults: Faults) -> Path:
@@ -98,9 +83,6 @@ def _spool_path(text: str, base: Path, place: Place, faults: Faults) -> Path:
 def _duckdb_path(url: str, base: Path, place: Place, faults: Faults) -> Path | None:
     says = _STORES
     scheme, colon, rest = url.partition(":")
-    if scheme in LATER_STORES and colon:
-        faults.add(place, f"the store {scheme}:// is not available in this release; {says}", masked(url))
-        return None
     if scheme != "duckdb" or not colon:
         faults.add(place, f"no known store; {says}", masked(url))
         return None
@@ -195,6 +177,7 @@ def read_http(raw: Any, base: Path, faults: Faults) -> HttpSettings:
         host=address[0],
         port=address[1],
         token_file=token,
+        rate=http.rate or DEFAULT_RATE,
         public_url=public or f"http://{listen}",
         grafana_url=boards,
     )

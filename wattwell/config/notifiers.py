@@ -118,6 +118,9 @@ def _check_apprise(url: str, place: Place, faults: Faults, *, file: str | None) 
     except ValueError as error:
         faults.add(place, str(error), file or shown(url))
         return False
+    if not service.verify_certificate:
+        faults.add(place, "certificates are always verified; leave `verify` away", file or shown(url))
+        return False
     if file is None and (masked(url) != url or _hides_something(service)):
         faults.add(place, f"the URL holds a password or a token; {_FILE}", shown(url))
         return False

@@ -20,6 +20,7 @@ from wattwell.config.values import (
     Identifier,
     LocalDate,
     Moment,
+    MonthKey,
     MqttVersion,
     NotNegative,
     Number,
@@ -35,13 +36,12 @@ from wattwell.config.values import (
     UnitName,
     ValuePath,
 )
+from wattwell.limits import LIMITS
 from wattwell.model import Accumulation, Interpolation
 from wattwell.roles import ROLES
 from wattwell.units import QuantityKind
 
 DECODERS = ("json", "plain", "influx", "senml", "sparkplug", "shelly", "tasmota")
-LIMITS = ("enefg-existing", "enefg-new", "enefg-draft-2026-04", "gb40879-2021")
-"""Tables of dated limits that a site may choose (METRICS, Limits)."""
 WUE_NUMERATORS = ("total_input", "potable", "fresh", "consumed")
 ROLLING_WINDOWS = ("1h", "24h", "7d", "30d", "365d")
 
@@ -75,8 +75,13 @@ class Raw(BaseModel):
 
 class RawStore(Raw):
     url: Text | None = None
+    read_url: Text | None = None
+    nodes: list[Text] | None = None
     token_file: Text | None = None
+    ca_file: Text | None = None
     spool: Text | None = None
+    bucket_retention: Duration | None = None
+    kpi_series: Flag | None = None
     raw_retention: Duration | None = None
 
 
@@ -103,6 +108,7 @@ class RawMqtt(Raw):
 class RawHttp(Raw):
     listen: Text | None = None
     token_file: Text | None = None
+    rate: Positive | None = None
     public_url: Text | None = None
     grafana_url: Text | None = None
 
@@ -123,6 +129,21 @@ class RawFactors(Raw):
     market_kg_per_kwh: NumberOrFile | None = None
     grid_carbon_free_share: NumberOrFile | None = None
     ewif_l_per_kwh: NumberOrFile | None = None
+
+
+class RawFactorSources(Raw):
+    """Name and source of each factor."""
+
+    grid_kg_per_kwh: Text | None = None
+    market_kg_per_kwh: Text | None = None
+    grid_carbon_free_share: Text | None = None
+    ewif_l_per_kwh: Text | None = None
+
+
+class RawBaseline(Raw):
+    name: Text
+    pue: Annotated[float, values.number("a PUE of 1 or more", lambda x: x >= 1)]
+    grid_kg_per_kwh: NotNegative | None = None
 
 
 class RawTargets(Raw):
@@ -226,6 +247,7 @@ class RawMeter(Raw):
     sentinels: list[Number] | None = None
     weight: NotNegative | None = None
     kg_per_kwh: NotNegative | None = None
+    factor_source: Text | None = None
     since: LocalDate | None = Field(default=None, alias="from")
     until: LocalDate | None = None
     source: RawSource | None = None
@@ -236,7 +258,10 @@ class RawMeter(Raw):
         return self.since or date.min, self.until or date.max
 
 
-TEXT_COLUMNS = ("id", "role", "quantity", "accumulation", "unit", "equipment", "parent", "period", "max_gap")
+TEXT_COLUMNS = (
+    *("id", "role", "quantity", "accumulation", "unit", "equipment", "parent", "period", "max_gap"),
+    "factor_source",
+)
 """Columns of a meters file that are texts as they stand; the others are YAML values. So are formula and source.*."""
 
 
@@ -265,10 +290,14 @@ class RawSite(Raw):
     limits: list[Annotated[str, values.one_of("limit", LIMITS)]] | None = None
     prices: RawPrices | None = None
     factors: RawFactors | None = None
+    factor_sources: RawFactorSources | None = None
     certificates: Text | None = None
+    emissions: Text | None = None
+    baseline: RawBaseline | None = None
     meters_file: Text | None = None
     meters: list[Any] | None = None
     maintenance: list[Any] | None = None
+    facility: Any = None
 
 
 class RawRule(Raw):
@@ -302,6 +331,13 @@ class RawNotifier(Raw):
     token_file: Text | None = None
 
 
+class RawReports(Raw):
+    issue: Flag | None = None
+    delay: Hold | None = None
+    deliver: Flag | None = None
+    since: MonthKey | None = Field(default=None, alias="from")
+
+
 class RawConfig(Raw):
     required = ("sites",)
     store: Any = None
@@ -313,3 +349,5 @@ class RawConfig(Raw):
     sites: list[Any] | None = None
     alerts: list[Any] | None = None
     notify: list[Any] | None = None
+    reports: Any = None
+    shards: Any = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wattwell.intervals import DAY
 from wattwell.model import AlertRule, Site
 
 
@@ -14,9 +15,25 @@ class RemoteSettings:
     """A remote store, to which the local one's readings are sent on."""
 
     url: str
-    """``http(s)://HOST:PORT``, perhaps with a path, without a slash at the end."""
+    """``http(s)://HOST:PORT``, perhaps with a path, without a slash at the end; where it is written to."""
+    kind: str = "victoriametrics"
+    """Or ``influxdb``."""
     token_file: Path | None = None
-    """Holds a bearer token."""
+    """Holds a bearer token, or InfluxDB's own."""
+    ca_file: Path | None = None
+    """The CA that its certificate must be of; None: the system's."""
+    read_url: str | None = None
+    """Where a cluster of VictoriaMetrics is read, likewise; None: at ``url``."""
+    nodes: tuple[str, ...] = ()
+    """Addresses of a cluster's nodes, which say on /metrics since when they run."""
+    org: str = "-"
+    """Of InfluxDB."""
+    bucket: str = "-"
+    """Of InfluxDB."""
+    retention: int | None = None
+    """Microseconds that a bucket of InfluxDB keeps, where it is to be created; None: for ever."""
+    kpi_series: bool = False
+    """Whether KPI values are written there too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +87,8 @@ class HttpSettings:
     host: str
     port: int
     token_file: Path | None
+    rate: float = 50.0
+    """Requests a second that each client beyond this machine may make."""
     public_url: str = ""
     """Where people find the page, without a slash at the end; links in alerts start with it."""
     grafana_url: str | None = None
@@ -83,6 +102,32 @@ class Notifier:
     url: str = field(repr=False)
     """May hold a secret, where it comes from a file."""
     token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """How `run` issues reports by itself."""
+
+    issue: bool = True
+    """Whether it does."""
+    delay: int = 3 * DAY
+    """How long after the local end of a month or year it waits for late data, microseconds."""
+    deliver: bool = True
+    """Whether those of ``notify`` are told."""
+    since: str | None = None
+    """The first local month that it issues; None: at each site that in which `run` first had it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardSettings:
+    """How sites are shared out among processes (:mod:`wattwell.config.sharding`)."""
+
+    count: int
+    """How many shards there are, numbered from 0."""
+    pinned: Mapping[str, int] = field(default_factory=dict)
+    """Sites that belong to a shard of their own choice."""
+    same_port: bool = False
+    """Whether all listen at the same port, each on its own machine; else each at the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +155,8 @@ class Config:
     """Things worth saying that are no faults, for ``check``."""
     alerts_declared: bool = True
     """False where the file has no ``alerts``, so that the shipped rules hold."""
+    reports: ReportSettings = field(default_factory=ReportSettings)
+    shards: ShardSettings | None = None
+    """None: one process has all sites."""
+    shard: int | None = None
+    """The shard whose part of the configuration this is; None: it is whole."""

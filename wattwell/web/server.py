@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -13,14 +14,49 @@ from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from wattwell.errors import UsageError, WattwellError
 
 _BACKLOG = 128
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0
+_HEAD_SECONDS = 10.0
+"""After one to two of these a connection without a new request is closed."""
+_ANSWER_SECONDS = 300.0
+"""What is not taken by then is given up: an answer that nobody reads keeps its memory."""
 _LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel takes 107, and a temporary suffix must fit."""
+
+
+class _Impatient(H11Protocol):
+    """Closes connections on which nothing gets on; uvicorn by itself waits for ever for the rest of a request."""
+
+    _before: RequestResponseCycle | None = None
+    _since: float = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begins to look, now and then, whether it gets on."""
+        super().connection_made(transport)
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Looks no more."""
+        self._next.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        if self._since and self.cycle is self._before:
+            if _answered(self._before) or now - self._since >= _ANSWER_SECONDS:
+                self.transport.abort()
+        else:
+            self._before, self._since = self.cycle, now
+        self._next = self.loop.call_later(_HEAD_SECONDS, self._look)
+
+
+def _answered(cycle: RequestResponseCycle | None) -> bool:
+    return cycle is None or cycle.response_complete
 
 
 @dataclass(slots=True)
@@ -70,7 +106,7 @@ class Server:
             if self._app is not None:
                 listener = bind_tcp(self._host, self._port)
                 self._port = listener.getsockname()[1]
-                self._running.append(_launch(self._app, listener, "wattwell-http"))
+                self._running.append(_launch(self._app, listener, "wattwell-http", _Impatient))
             if self._control is not None and self._control_path is not None:
                 listener = bind_unix(self._control_path)
                 self._inode = self._control_path.lstat().st_ino
@@ -102,11 +138,11 @@ class Server:
             time.sleep(0.005)
 
 
-def _launch(app: ASGIApp, listener: socket.socket, name: str) -> _Running:
+def _launch(app: ASGIApp, listener: socket.socket, name: str, protocol: type[H11Protocol] = H11Protocol) -> _Running:
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
