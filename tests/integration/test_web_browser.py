@@ -17,6 +17,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests import reporting
 from tests.unit.test_web_fake import FakeQueries
 from wattwell.errors import StoreError
 from wattwell.web.api import create_app
@@ -279,8 +280,9 @@ def test_nothing_sticks_out_on_a_phone(browse: Browser) -> None:
     assert 300 < float(body["data-edge"]) <= 380
 
 
-@pytest.mark.parametrize("path", ["explain?kpi=pue&window=24h", "ledger", "findings", "findings/berlin-fans"])
-def test_pages_without_scripts_fit_a_phone_too(browse: Browser, path: str) -> None:
+def injecting(script: str) -> Callable[[ASGIApp], ASGIApp]:
+    """Serves pages that run a script of the test as well."""
+
     def inject(app: ASGIApp) -> ASGIApp:
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
             async def adding(message: Message) -> None:
@@ -293,14 +295,31 @@ def test_pages_without_scripts_fit_a_phone_too(browse: Browser, path: str) -> No
                 await send(message)
 
             if scope.get("path") == "/static/probe.js":
-                await Response(PROBE, media_type="text/javascript")(scope, receive, send)
+                await Response(script, media_type="text/javascript")(scope, receive, send)
             else:
                 plain = [(name, value) for name, value in scope.get("headers", ()) if name != b"accept-encoding"]
                 await app({**scope, "headers": plain}, receive, adding)
 
         return wrapped
 
-    server = serve(FakeQueries(), inject)
+    return inject
+
+
+OTHER_PAGES = (
+    "explain?kpi=pue&window=24h",
+    "ledger",
+    "findings",
+    "findings/berlin-fans",
+    "month/2026-10",
+    "month/2026-09",
+    "month/2026-08",
+    "year/2026",
+)
+
+
+@pytest.mark.parametrize("path", OTHER_PAGES)
+def test_other_pages_fit_a_phone_too(browse: Browser, path: str) -> None:
+    server = serve(FakeQueries(), injecting(PROBE))
     try:
         seen = browse(f"{server.url}/sites/berlin/{path}", "--window-size=500,800")
     finally:
@@ -359,3 +378,102 @@ def test_the_fleet_page(browse: Browser) -> None:
         assert text in berlin
     assert "none" in seen.document.text("zhangbei")
     assert "1.279" in seen.document.text("all")
+
+
+KEYS = """
+const press = (id, key) => document.querySelector(`#${id} .plot`).dispatchEvent(new KeyboardEvent("keydown", { key }));
+setTimeout(() => {
+  press("chart-rows", "Home"); press("chart-weather", "ArrowRight"); press("chart-energy", "End");
+  press("chart-water", "ArrowRight"); press("chart-water", "ArrowRight"); press("chart-water", "Escape");
+}, 2500);
+"""
+
+
+def heights(document: Document, *names: str) -> dict[str, float]:
+    """How high each part of a flow is drawn."""
+    nodes = [attrs for tag, attrs in document.tags if tag == "rect" and attrs.get("class", "").startswith("node f-")]
+    found = {attrs["class"].removeprefix("node f-"): float(attrs["height"]) for attrs in nodes}
+    return {name: found[name] for name in names}
+
+
+@pytest.fixture(scope="module")
+def month(browse: Browser, site: str) -> Seen:
+    return browse(f"{site}/sites/berlin/month/2026-10", "--window-size=1400,1200")
+
+
+def test_a_month_is_drawn_with_gaps_target_weather_and_units(month: Seen) -> None:
+    document = month.document
+    assert month.console == []
+    assert document.count("rect", "bar-slot", "s-pue") == 30
+    assert document.count("rect", "bar-slot", "partial") == 1
+    assert document.count("rect", "gap") == 1
+    assert document.count("line", "target-line") == 1
+    assert document.count("path", "line", "s-temperature") == 1
+    assert document.count("circle", "dot") == 31
+    assert document.count("circle", "point") == 744
+    rows = document.text("chart-rows")
+    for text in ("Sat 31 Oct", "PUE 1.304", "Outdoor 15.1 °C", "Target 1.3"):
+        assert text in rows
+    for unit in ("PUE, kWh/kWh", "outdoor, °C"):
+        assert unit in rows
+    for unit in ("PUE, kWh/kWh", "outdoor temperature, °C", "744 hours"):
+        assert unit in document.text("chart-weather")
+
+
+def test_both_sides_of_a_flow_are_as_wide_as_the_total(month: Seen) -> None:
+    came = heights(month.document, "utility_import", "onsite_renewable", "generator")
+    went = heights(month.document, "it", "cooling", "power_chain", "lighting", "grid_export")
+    energy = next(attrs for tag, attrs in month.document.tags if tag == "rect" and attrs.get("class") == "node f-other")
+    whole = 4_190_200.0 + 345_600.0 + 1_900.0
+    assert abs(sum(came.values()) - 190) < 1e-9
+    assert abs(sum(went.values()) + float(energy["height"]) - 190) < 1e-9
+    assert abs(came["onsite_renewable"] - 190 * 345_600.0 / whole) < 1e-9
+    own = next(float(attrs["height"]) for _, attrs in month.document.tags if attrs.get("class") == "node s-total")
+    assert abs(own - 190 * 4_511_300.0 / whole) < 1e-9
+    kinds = heights(month.document, *(part["name"] for part in reporting.full()["energy"]["cooling"]["parts"]))
+    assert abs(sum(kinds.values()) - went["cooling"]) < 1e-9
+    for text in ("E_DC 4,511.3 MWh", "Grid import", "4,190.2 MWh · 92.9 %", "-26.4 MWh"):
+        assert text in month.document.text("chart-energy")
+    assert "Water 1,522.8 m³" in month.document.text("chart-water")
+
+
+def test_plots_of_a_month_are_read_out_by_the_keyboard(browse: Browser) -> None:
+    server = serve(FakeQueries(), injecting(KEYS))
+    try:
+        seen = browse(f"{server.url}/sites/berlin/month/2026-10", "--window-size=1400,1200")
+    finally:
+        server.stop()
+    assert seen.console == []
+    said = [attrs["aria-label"] for tag, attrs in seen.document.tags if "plot" in attrs.get("class", "").split()]
+    first = "Thu 1 Oct, PUE 1.287, Outdoor 14.0 °C, Target 1.3"
+    assert said[0] == f"PUE by day and mean outdoor temperature. {first}. Arrow keys move in time."
+    assert said[1].startswith("PUE against outdoor temperature. 2 to 4 °C, ")
+    assert said[2] == "Energy flow. Humidifiers 6.8\u202fMWh (0.9\u202f%). Arrow keys move through the parts."
+    assert said[3].startswith("Water balance. Water 1,522.8\u202fm³, from Potable 1,012.0\u202fm³ (66.5\u202f%), ")
+
+
+def test_a_year_an_empty_and_a_provisional_month(browse: Browser, site: str) -> None:
+    year = browse(f"{site}/sites/berlin/year/2026")
+    assert year.console == []
+    assert year.document.count("rect", "bar-slot", "s-pue") == 11
+    assert year.document.text("chart-rows").startswith("November 2026 (provisional)PUE")
+    assert "330 days" in year.document.text("chart-weather")
+    empty = browse(f"{site}/sites/berlin/month/2026-09")
+    assert empty.console == []
+    assert empty.document.text("chart-rows") == "No meter has a value in October 2026."
+    assert empty.document.text("chart-weather") == "Not available: the site has no outdoor_dry_bulb meter."
+    part = browse(f"{site}/sites/berlin/month/2026-11")
+    assert part.console == []
+    assert part.document.count("rect", "bar-slot", "s-pue") == 14
+
+
+def test_names_in_a_month_are_text(browse: Browser, site: str) -> None:
+    seen = browse(f"{site}/sites/berlin/month/2026-07")
+    assert seen.console == []
+    assert sum(tag == "script" for tag, _ in seen.document.tags) == 2
+    assert '=<script>alert("x")' in seen.document.text("main")
+
+
+def test_a_report_in_html_is_shown_as_it_was_made(browse: Browser, site: str) -> None:
+    seen = browse(f"{site}/api/v1/reports/berlin/2026-10.html")
+    assert seen.console == [], "its policy lets all that it needs"

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.explaining import explanation
 from tests.finding import a_finding, a_model, a_priced_site
+from tests.paging import FakeReports
 from wattwell.engine.finding_shapes import course_document, finding_document
 from wattwell.engine.queries import Document, Queries, Snapshot
 from wattwell.errors import UnknownError, UsageError
@@ -127,7 +128,7 @@ def _of(site: str | None, rows: list[Document]) -> list[Document]:
     return [row for row in rows if site in (None, row["site"])]
 
 
-class FakeQueries:
+class FakeQueries(FakeReports):
     """Implements ``Queries`` over the formulas above."""
 
     def __init__(self, *, many: bool = False, edge: int = EDGE) -> None:
@@ -136,6 +137,7 @@ class FakeQueries:
         self.fault: Exception | None = None
         self.value: float | None = None
         self.explained: list[tuple[str | None, ...]] = []
+        self.reported = []
 
     def ids(self) -> list[str]:
         return ["berlin", "zhangbei"] if self.many else ["berlin"]
@@ -497,6 +499,8 @@ SNAPSHOT = Snapshot(
         kpi_value("overhead_other", "24h", 0.0625),
         kpi_value("ups_efficiency", "24h", 0.955, category=None),
         kpi_value("peak_demand_kw", "24h", 1303.4, category=None),
+        kpi_value("load_factor", "24h", 0.875, category=None),
+        kpi_value("cfe", "24h", 0.6125, category=None),
         replace(kpi_value("cue_location", "24h", 0.45), numerator=45.0, basis="location"),
         replace(kpi_value("cue_location", "1h", None), basis="location"),
         replace(kpi_value("cue_market", "24h", 0.0), numerator=0.0, basis="market"),
@@ -516,6 +520,8 @@ SNAPSHOT = Snapshot(
     reporting_limits={("berlin", "ups-a"): 300.0, ("berlin", "grid-a"): 300.0},
     findings={("berlin", "fan_power"): 1, ("berlin", "water_use"): 2, ("berlin", "economizer"): 0},
     finding_watts={("berlin", "fan_power"): 9000.5, ("berlin", "water_use"): 0.0, ("berlin", "economizer"): 0.0},
+    reports_issued={("berlin", "month"): 1_783_900_800.0, ("berlin", "fiscal_year"): 1_776_211_200.0},
+    reports_refused={("berlin",): 1},
     notifications_waiting={("alertmanager-1",): 0, ("mailto-2",): 3},
     notifications_delivered={("alertmanager-1",): 12, ("mailto-2",): 9},
     notifications_lost={("alertmanager-1",): 0, ("mailto-2",): 1},
@@ -540,6 +546,7 @@ def test_the_fake_answers_in_the_documented_shapes() -> None:
         (shapes.FindingShape, fake.findings()),
         (shapes.ModelShape, fake.models()),
         (shapes.FindingDetailShape, [fake.finding("berlin-fans")]),
+        (shapes.IssuedReportShape, fake.reports()),
     ]
     for shape, documents in answers:
         assert documents

@@ -31,6 +31,7 @@ NARROW = present.NARROW
         (15_400.0, "water", f"15.4{NARROW}m³"),
         (813.0, "water", f"813{NARROW}L"),
         (2_000.0, "mass", f"2.00{NARROW}t"),
+        (1_303.4, "power", f"1.30{NARROW}MW"),
     ],
 )
 def test_amounts_take_a_unit_of_their_size(value: float, kind: str, text: str) -> None:

@@ -5,13 +5,12 @@ Handlers are plain functions, which FastAPI runs in worker threads: a slow quest
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -19,15 +18,22 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 import wattwell
+from analytics.report.model import Report
 from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UnknownError, UsageError, WattwellError
+from wattwell.intervals import SECOND
 from wattwell.web import shapes
 from wattwell.web.jsonio import MAX_ROWS, encode
 from wattwell.web.limits import check_rows, check_span
 from wattwell.web.metrics import CONTENT_TYPE, Exporter
 from wattwell.web.pages import Pages
+from wattwell.web.periods import is_month
 from wattwell.web.present import DEFAULT_WINDOW
-from wattwell.web.security import SECURITY_HEADERS, Gate, TokenRule
+from wattwell.web.rates import Rates
+from wattwell.web.reports import FORMATS, Reports
+from wattwell.web.security import Gate, security_headers
+from wattwell.web.tokens import Tokens, read_tokens
+from wattwell.web.turns import Busy, Turns
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": shapes.ErrorShape, "description": text}
@@ -35,19 +41,18 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (400, "Wrong parameter"),
         (401, "No valid token"),
         (404, "Unknown site"),
-        (503, "The store does not answer"),
+        (429, "Too many requests"),
+        (503, "The store does not answer, or too much is asked at once"),
     )
 }
 
 
-_AT_ONCE = 2
-"""Figures explained at the same time."""
-_PATIENCE = 2.0
-"""Seconds to wait for one of them to end; longer would take the threads that answer others."""
-
-
-class Busy(WattwellError):
-    """Too much is being asked at once; HTTP 503."""
+ReportName = Annotated[
+    str, Path(description=f"2026-10, 2026 or FY2026, a dot, and one of {' '.join(FORMATS)}", examples=["2026-10.html"])
+]
+_EXPLAINED_AT_ONCE = 2
+_COMPUTED_AT_ONCE = 4
+_BUSY_SECONDS = 5
 
 
 def _json(document: Any, status: int = 200) -> Response:
@@ -65,7 +70,8 @@ class _Asker:
 
     def __init__(self, queries: Queries, clock: Callable[[], float], max_rows: int) -> None:
         self._queries, self._clock, self._max_rows = queries, clock, max_rows
-        self._explaining = threading.Semaphore(_AT_ONCE)
+        self._explaining = Turns(_EXPLAINED_AT_ONCE, "figures are being explained")
+        self._computing = Turns(_COMPUTED_AT_ONCE, "large questions are being answered")
 
     def site(self, wanted: str | None) -> Document:
         """The site asked for, or the only one there is."""
@@ -92,6 +98,11 @@ class _Asker:
         check_rows(found, self._max_rows)
         return _json(found)
 
+    def large(self, ask: Callable[[], list[Document]]) -> Response:
+        """The answer to a question over a span that people choose; Busy while as many as may be are being answered."""
+        with self._computing.turn():
+            return self.rows(ask())
+
     def kpi(self, asked: shapes.KpiQuery) -> Response:
         """KPI values; site ``all`` is the roll-up alone."""
         kpis = None if asked.kpi is None else [name.strip() for name in asked.kpi.split(",") if name.strip()]
@@ -101,24 +112,24 @@ class _Asker:
         roll_up = asked.site == "all" and all(site["id"] != "all" for site in sites)
         wanted = None if roll_up else self.known(asked.site)
         self._rolling(sites, wanted, asked, each=len(kpis or [""]))
-        found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
-        return self.rows([document for document in found if document["site"] == "all"] if roll_up else found)
+
+        def ask() -> list[Document]:
+            found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
+            return [document for document in found if document["site"] == "all"] if roll_up else found
+
+        return self.rows(ask()) if asked.from_ is None else self.large(ask)
 
     def explain(self, site: Document, asked: shapes.FigureQuery) -> Document:
         """An explanation; Busy while as many as may be are being made, for each takes seconds and much memory."""
         self.span(site, asked.from_, asked.to)
-        if not self._explaining.acquire(timeout=_PATIENCE):
-            raise Busy(f"{_AT_ONCE} figures are being explained already; ask again in a few seconds")
-        try:
+        with self._explaining.turn():
             return self._queries.explain(str(site["id"]), asked.kpi, asked.window, asked.at, asked.from_, asked.to)
-        finally:
-            self._explaining.release()
 
     def balance(self, asked: shapes.BalanceQuery) -> Response:
         """Balances of the meter tree."""
         sites, wanted = self._queries.sites(), self.known(asked.site)
         self._rolling(sites, wanted, asked, each=1)
-        return self.rows(self._queries.balance(wanted, asked.window, asked.from_, asked.to))
+        return self.large(lambda: self._queries.balance(wanted, asked.window, asked.from_, asked.to))
 
     def _rolling(
         self, sites: list[Document], wanted: str | None, asked: shapes.KpiQuery | shapes.BalanceQuery, each: int
@@ -151,13 +162,13 @@ def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:
         if asked.meter is not None and all(meter["id"] != asked.meter for meter in site["meters"]):
             raise UsageError(f"unknown meter {asked.meter!r} at site {site['id']!r}; /api/v1/sites lists them")
         asker.span(site, asked.from_, asked.to, each=1 if asked.meter else max(len(site["meters"]), 1))
-        return asker.rows(queries.series(site["id"], asked.meter, asked.from_, asked.to))
+        return asker.large(lambda: queries.series(site["id"], asked.meter, asked.from_, asked.to))
 
     @api.get("/power", response_model=list[shapes.PowerShape], summary="Mean power by subsystem, for plots")
     def power(asked: Annotated[shapes.SpanQuery, Query()]) -> Response:
         site = asker.site(asked.site)
         asker.span(site, asked.from_, asked.to)
-        return asker.rows(queries.power(site["id"], asked.from_, asked.to))
+        return asker.large(lambda: queries.power(site["id"], asked.from_, asked.to))
 
     @api.get("/explain", response_model=shapes.ExplanationShape, summary="One KPI value taken back to its meters")
     def explain(asked: Annotated[shapes.ExplainQuery, Query()]) -> Response:
@@ -185,7 +196,7 @@ def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
     @api.get("/findings", response_model=list[shapes.FindingShape], summary="What wastes energy or water, by money")
     def findings(asked: Annotated[shapes.FindingsQuery, Query()]) -> Response:
         site = asker.known(asked.site)
-        return asker.rows(queries.findings(site, asked.from_, asked.to, asked.status, asked.limit))
+        return asker.large(lambda: queries.findings(site, asked.from_, asked.to, asked.status, asked.limit))
 
     @api.get("/findings/{id}", response_model=shapes.FindingDetailShape, summary="One finding with its course")
     def finding(id: str, _: Annotated[shapes.NoQuery, Query()]) -> Response:
@@ -197,7 +208,8 @@ def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
 
     @api.get("/events", response_model=list[shapes.EventShape], summary="The meter-event ledger")
     def events(asked: Annotated[shapes.EventQuery, Query()]) -> Response:
-        return asker.rows(queries.events(asker.known(asked.site), asked.meter, asked.from_, asked.to))
+        site = asker.known(asked.site)
+        return asker.large(lambda: queries.events(site, asked.meter, asked.from_, asked.to))
 
     @api.get("/rejects", response_model=list[shapes.RejectShape], summary="Rejected readings by reason")
     def rejects(asked: Annotated[shapes.SiteQuery, Query()]) -> Response:
@@ -206,6 +218,29 @@ def _ledger_routes(queries: Queries, asker: _Asker) -> APIRouter:
     @api.get("/unmapped", response_model=list[shapes.UnmappedShape], summary="Topics bound to no meter")
     def unmapped(_: Annotated[shapes.NoQuery, Query()]) -> Response:
         return asker.rows(queries.unmapped())
+
+    return api
+
+
+def _report_routes(queries: Queries, asker: _Asker, reports: Reports) -> APIRouter:
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(_once)], responses=_ERRORS, tags=["reports"])
+
+    @api.get("/reports", response_model=list[shapes.IssuedReportShape], summary="Issued reports, the latest first")
+    def issued(asked: Annotated[shapes.SiteQuery, Query()]) -> Response:
+        return asker.rows(queries.reports(asker.known(asked.site)))
+
+    others: dict[str, dict[str, Any]] = {"text/html": {}, "application/pdf": {}, "text/csv": {}}
+    told: dict[int | str, dict[str, Any]] = {
+        200: {"content": others, "description": "The report, as the ending of its name says"},
+        304: {"description": "If-None-Match names the report as it is"},
+    }
+
+    @api.get("/reports/{site}/{name}", response_model=Report, responses=told, summary="A report: 2026-10.pdf")
+    def report(
+        request: Request, site: str, name: ReportName, asked: Annotated[shapes.ReportQuery, Query()]
+    ) -> Response:
+        known = request.headers.get("if-none-match", "")
+        return reports.file(str(asker.site(site)["id"]), name, asked.revision, known)
 
     return api
 
@@ -271,6 +306,28 @@ def _page_routes(queries: Queries, asker: _Asker, pages: Pages, app: FastAPI) ->
     return router
 
 
+def _period_routes(queries: Queries, asker: _Asker, pages: Pages, reports: Reports) -> APIRouter:
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(_once)])
+
+    def period(site: str, key: str, asked: shapes.ReportQuery) -> Response:
+        known = asker.site(site)
+        return pages.period(known, queries.sites(), reports.document(str(known["id"]), key, asked.revision))
+
+    @router.get("/sites/{site}/month/{key}")
+    def month_page(site: str, key: str, asked: Annotated[shapes.ReportQuery, Query()]) -> Response:
+        if not is_month(key):
+            raise UsageError(f"{key!r} is no month; write one such as 2026-10, and years as /sites/{site}/year/2026")
+        return period(site, key, asked)
+
+    @router.get("/sites/{site}/year/{key}")
+    def year_page(site: str, key: str, asked: Annotated[shapes.ReportQuery, Query()]) -> Response:
+        if is_month(key):
+            raise UsageError(f"{key!r} is no year; write 2026 or FY2026, and months as /sites/{site}/month/2026-10")
+        return period(site, key, asked)
+
+    return router
+
+
 def _describe_fault(error: RequestValidationError) -> str:
     for fault in error.errors():
         name = str(fault["loc"][-1])
@@ -280,7 +337,7 @@ def _describe_fault(error: RequestValidationError) -> str:
     return "the request is malformed; /docs lists the parameters of each question"
 
 
-def _install_errors(app: FastAPI, pages: Pages) -> None:
+def _install_errors(app: FastAPI, pages: Pages, headers: Mapping[str, str]) -> None:
     def answer(request: Request, status: int, message: str) -> Response:
         if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
             return pages.error(status, message)
@@ -292,7 +349,10 @@ def _install_errors(app: FastAPI, pages: Pages) -> None:
 
     def refused(request: Request, error: Exception) -> Response:
         status = 404 if isinstance(error, UnknownError) else 400 if isinstance(error, UsageError) else 503
-        return answer(request, status, str(error))
+        response = answer(request, status, str(error))
+        if isinstance(error, Busy):
+            response.headers["Retry-After"] = str(_BUSY_SECONDS)
+        return response
 
     def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -301,7 +361,7 @@ def _install_errors(app: FastAPI, pages: Pages) -> None:
 
     def broken(request: Request, error: Exception) -> Response:
         response = answer(request, 500, f"internal error ({type(error).__name__}); the service's log has the details")
-        response.headers.update(SECURITY_HEADERS)  # made outside the gate
+        response.headers.update(headers)  # made outside the gate
         return response
 
     app.add_exception_handler(RequestValidationError, invalid)
@@ -332,28 +392,33 @@ def create_app(
     ready: Callable[[], tuple[bool, str]],
     clock: Callable[[], float] = time.time,
     max_rows: int = MAX_ROWS,
+    rates: Rates | None = None,
+    public_url: str = "",
 ) -> FastAPI:
     """The application: pages, API, health and metrics.
 
-    ``token`` guards everything but /healthz (None: open, for loopback); ``ready`` tells whether the service does its
-    work and why not; ``clock`` is seconds since the epoch, used to bound spans that end now; an answer holds at most
-    ``max_rows`` objects.
+    ``token``, a file of tokens as :func:`read_tokens` reads it, guards everything but /healthz (None: open, for
+    loopback); ``ready`` tells whether the service does its work and why not; ``clock`` is seconds since the epoch,
+    used to bound spans that end now; an answer holds at most ``max_rows`` objects; ``rates`` bounds how often each
+    client may ask; ``public_url`` is where people find the page.
     """
-    rule = None if token is None else TokenRule(token)
+    tokens = None if token is None else Tokens(read_tokens(token))
     app = FastAPI(title="Wattwell", version=wattwell.__version__, docs_url=None, redoc_url=None)
     asker = _Asker(queries, clock, max_rows)
-    pages = Pages(queries)
+    pages, reports = Pages(queries, lambda: int(clock() * SECOND)), Reports(queries)
     routers: Sequence[APIRouter] = (
         _page_routes(queries, asker, pages, app),
+        _period_routes(queries, asker, pages, reports),
         _api_routes(queries, asker),
         _ledger_routes(queries, asker),
+        _report_routes(queries, asker, reports),
         _health_routes(queries, ready),
     )
     for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(files("wattwell.web") / "static")), name="static")
-    _install_errors(app, pages)
+    _install_errors(app, pages, security_headers(public_url))
     app.openapi = _openapi(app, "Read-only. Times are ISO 8601 UTC with Z; unknown is null, never 0.")  # type: ignore[method-assign]
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)
-    app.add_middleware(Gate, rule=rule)
+    app.add_middleware(Gate, tokens=tokens, rates=rates, public_url=public_url)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -13,14 +14,17 @@ from starlette.responses import HTMLResponse, Response
 import wattwell
 from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UsageError
-from wattwell.web import finding_words, present
+from wattwell.web import finding_words, period_words, periods, present
 from wattwell.web.jsonio import encode_for_script
+from wattwell.web.reports import FORMATS
 from wattwell.web.wording import Telling, clock, count, dial, number, summary
 
 _MOST = 50
 """Gaps, events and the like that are written out for each meter; the JSON document has them all."""
 _LATEST = 100
 """Entries of each ledger that its page shows."""
+_ISSUED = 6
+"""Issued reports that the page of a site lists."""
 _OPENED = 12
 """Meters that are unfolded at once."""
 
@@ -49,8 +53,10 @@ def check_window(window: str) -> None:
 class Pages:
     """Renders pages over ``Queries``."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, now: Callable[[], int]) -> None:
+        """``now``: microseconds UTC, for a site that has no readings yet."""
         self._queries = queries
+        self._now = now
         self._templates = environment()
 
     def _html(self, template: str, status: int = 200, **context: Any) -> Response:
@@ -82,8 +88,43 @@ class Pages:
             balanced=bool(boot["balance"]),
             cards=[(figure, present.card(figure, by_name.get(figure.kpi), site["targets"])) for figure in figures],
             why={name: urlencode(present.question(document)) for name, document in by_name.items()},
+            issued=self._queries.reports(site["id"])[:_ISSUED],
+            offered=list(periods.offered(site["id"], periods.current_month(site, self._now()))),
+            link=periods.link,
+            formats=FORMATS,
             boot=encode_for_script(boot),
         )
+
+    def period(self, site: Document, sites: list[Document], report: Document) -> Response:
+        """A month or year of a site; ``report`` as of ``Queries.report``."""
+        period, fiscal = report["period"], period_words.fiscal_key(report)
+        latest = periods.current_month(site, self._now())
+        return self._html(
+            "period.html",
+            site=site,
+            several=len(sites) > 1,
+            report=report,
+            period=period,
+            tell=period_words,
+            finding=finding_words,
+            compared=period_words.compared(period, fiscal is not None),
+            flows=dict(period_words.flows(report)),
+            bands=period_words.bands(report["weather"]),
+            meters=period_words.worst_first(report["meters"]),
+            before=periods.link(site["id"], periods.shifted(period["key"], -1)),
+            after=periods.link(site["id"], periods.shifted(period["key"], 1)) if period["over"] else None,
+            latest=periods.link(site["id"], latest),
+            years=self._years(site["id"], period["key"], fiscal),
+            link=periods.link,
+            formats=FORMATS,
+            boot=encode_for_script(period_words.drawn(report)),
+        )
+
+    @staticmethod
+    def _years(site: str, key: str, fiscal: str | None) -> list[periods.Link]:
+        """The years that a month lies in."""
+        keys = [key[:4], *([] if fiscal is None else [fiscal])] if periods.is_month(key) else []
+        return [periods.link(site, each) for each in keys]
 
     def explain(self, site: Document, sites: list[Document], found: Document) -> Response:
         """One figure taken back to its register readings; ``found`` is the document of ``Queries.explain``."""

@@ -153,6 +153,7 @@ class ExplanationShape(_Shape):
     numerator: dict[str, Any] | None = Field(description="Terms and their parts, which add up to the value")
     denominator: dict[str, Any] | None
     peak: dict[str, Time] | None
+    hours: dict[str, int] | None = Field(description="Whole hours in the window, and those that count, where they do")
     intervals: dict[str, float]
     unusable: list[dict[str, Any]] = Field(description="Spans that do not count, and the meters to blame")
     meters: list[dict[str, Any]] = Field(description="Dials, readings, gaps, events, corrections, factors of each")
@@ -327,6 +328,22 @@ class ModelShape(_Shape):
     unjudged: str | None = Field(description="Why it was not judged in the last day; null where it was, or rests")
 
 
+class IssuedReportShape(_Shape):
+    """A revision of a report that was issued."""
+
+    site: str
+    window: str = Field(description="month, year or fiscal_year")
+    key: str = Field(description="2026-10, 2026 or FY2026", examples=["2026-10"])
+    name: str
+    revision: int
+    issued_at: Time
+    author: str
+    reason: str
+    digest: str = Field(description="SHA-256 of its inputs")
+    provisional: bool
+    changes: int = Field(description="Figures that differ from the revision before")
+
+
 _SITE = Field(None, description="Site id; without it every site", min_length=1)
 _ONE_SITE = Field(None, description="Site id; may be left out where there is one site", min_length=1)
 _METER = Field(None, description="Meter id; without it every meter", min_length=1)
@@ -390,6 +407,14 @@ class BalanceQuery(SiteQuery):
     window: str | None = Field(None, description="As for kpi; the last 24h without window and from", min_length=1)
     from_: str | None = _FROM
     to: str | None = _TO
+
+
+class ReportQuery(_Query):
+    """One report, named in the path."""
+
+    revision: int | None = Field(
+        None, description="An issued revision; without it the one in force, else a draft", ge=1
+    )
 
 
 class KpiQuery(SiteQuery):

@@ -17,7 +17,7 @@ export function shape(tag, attributes, ...children) {
   return made;
 }
 
-function niceTicks(low, high, wanted) {
+export function niceTicks(low, high, wanted) {
   const rough = (high - low) / wanted || 1;
   const magnitude = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((factor) => factor * magnitude).find((size) => size >= rough);
@@ -53,10 +53,15 @@ function gaps(covered, from, to) {
   return found;
 }
 
+// What a legend says, for those who hear it.
+export const told = (legend) => [...legend.children].map((item) => item.textContent).join(", ");
+
 export class TimeChart {
-  // options: kind (line, stack, bars), series [{key, label}], format(value), axis(value), total (label), base, zone
+  // options: kind (line, stack, bars), series [{key, label}], format(value, key), axis(value), total (label), base, zone,
+  // edge (room for what is drawn about the plot)
   constructor(host, options) {
     this.options = options;
+    this.edge = { ...EDGE, ...options.edge };
     this.model = null;
     this.cursor = null;
     this.hatch = `hatch-${(hatches += 1)}`;
@@ -101,10 +106,10 @@ export class TimeChart {
     let high = Math.max(...values, low);
     high = high === low ? low + 1 : high + (high - low) * 0.08;
     this.width = Math.max(this.plot.clientWidth, 200);
-    const across = this.width - EDGE.left - EDGE.right;
-    const down = HEIGHT - EDGE.top - EDGE.bottom;
-    this.x = (time) => EDGE.left + ((time - from) / (to - from)) * across;
-    this.y = (value) => EDGE.top + (1 - (value - low) / (high - low)) * down;
+    const across = this.width - this.edge.left - this.edge.right;
+    const down = HEIGHT - this.edge.top - this.edge.bottom;
+    this.x = (time) => this.edge.left + ((time - from) / (to - from)) * across;
+    this.y = (value) => this.edge.top + (1 - (value - low) / (high - low)) * down;
     this.low = low;
     this.high = high;
   }
@@ -124,7 +129,7 @@ export class TimeChart {
     if (this.options.kind === "bars") root.append(...this.bars(covered));
     if (this.options.kind === "line") root.append(...this.lines(covered));
     root.append(...this.targetLine());
-    this.rule = shape("line", { class: "cursor", y1: EDGE.top, y2: HEIGHT - EDGE.bottom, visibility: "hidden" });
+    this.rule = shape("line", { class: "cursor", y1: this.edge.top, y2: HEIGHT - this.edge.bottom, visibility: "hidden" });
     root.append(this.rule);
     this.plot.replaceChildren(root);
     this.move(this.cursor);
@@ -142,15 +147,15 @@ export class TimeChart {
     const { ticks, digits } = niceTicks(this.low, this.high, 4);
     for (const value of ticks) {
       const y = this.y(value);
-      made.push(shape("line", { class: "grid", x1: EDGE.left, x2: this.width - EDGE.right, y1: y, y2: y }));
-      made.push(shape("text", { class: "tick", x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, axis(value, digits)));
+      made.push(shape("line", { class: "grid", x1: this.edge.left, x2: this.width - this.edge.right, y1: y, y2: y }));
+      made.push(shape("text", { class: "tick", x: this.edge.left - 6, y: y + 4, "text-anchor": "end" }, axis(value, digits)));
     }
-    const room = Math.max(2, Math.floor((this.width - EDGE.left) / 60));
+    const room = Math.max(2, Math.floor((this.width - this.edge.left) / 60));
     const step = STEPS.find((size) => (to - from) / size <= room) ?? STEPS[STEPS.length - 1];
     for (const time of localSteps(from, to, step, zone)) {
       const x = this.x(time);
       const midnight = hourMinute(time, zone) === "00:00";
-      made.push(shape("line", { class: midnight && step < 24 * HOUR ? "grid day" : "grid", x1: x, x2: x, y1: EDGE.top, y2: HEIGHT - EDGE.bottom }));
+      made.push(shape("line", { class: midnight && step < 24 * HOUR ? "grid day" : "grid", x1: x, x2: x, y1: this.edge.top, y2: HEIGHT - this.edge.bottom }));
       const text = midnight || step >= 24 * HOUR ? dayMonth(time, zone) : hourMinute(time, zone);
       if (x < this.width - 18) made.push(shape("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": "middle" }, text));
     }
@@ -160,7 +165,7 @@ export class TimeChart {
   gap(from, to) {
     const x = this.x(from);
     return shape("rect", {
-      class: "gap", x, width: Math.max(this.x(to) - x, 1), y: EDGE.top, height: HEIGHT - EDGE.top - EDGE.bottom,
+      class: "gap", x, width: Math.max(this.x(to) - x, 1), y: this.edge.top, height: HEIGHT - this.edge.top - this.edge.bottom,
       fill: `url(#${this.hatch})`,
     });
   }
@@ -212,7 +217,7 @@ export class TimeChart {
     const { target } = this.model;
     if (target === undefined || target === null) return [];
     const y = this.y(target);
-    return [shape("line", { class: "target-line", x1: EDGE.left, x2: this.width - EDGE.right, y1: y, y2: y })];
+    return [shape("line", { class: "target-line", x1: this.edge.left, x2: this.width - this.edge.right, y1: y, y2: y })];
   }
 
   point(event) {
@@ -248,18 +253,22 @@ export class TimeChart {
     this.read(slot);
   }
 
+  when(slot) {
+    return stamp(this.options.kind === "line" ? slot.end : slot.start, this.options.zone);
+  }
+
   read(slot) {
-    const { format, total, zone } = this.options;
+    const { format, total } = this.options;
     const item = (label, value, key) => element(
       "span", { class: "item" }, key ? element("i", { class: `swatch s-${key}`, "aria-hidden": "true" }) : null,
-      `${label} `, element("b", {}, value === null ? "no value" : format(value)),
+      `${label} `, element("b", {}, value === null ? "no value" : format(value, key)),
     );
     const items = this.shown.map(({ key, label }) => item(label, slot ? slot.values[key] : null, key));
     if (total) items.unshift(item(total, slot && this.complete(slot) ? this.total(slot) : null));
     if (this.model.targetLabel) items.push(element("span", { class: "item" }, element("i", { class: "swatch s-target" }), this.model.targetLabel));
-    const when = slot ? stamp(this.options.kind === "line" ? slot.end : slot.start, zone) : "no data in this span";
+    const when = slot ? this.when(slot) : "no data in this span";
     const note = slot && slot.mark ? ` (${slot.mark})` : "";
     this.legend.replaceChildren(element("span", { class: "item when" }, when + note), ...items);
-    this.plot.setAttribute("aria-label", `${this.options.name}. ${this.legend.textContent}. Arrow keys move in time.`);
+    this.plot.setAttribute("aria-label", `${this.options.name}. ${told(this.legend)}. Arrow keys move in time.`);
   }
 }
