@@ -14,7 +14,7 @@ from wattwell.errors import RemoteStoreError
 from wattwell.intervals import SECOND
 from wattwell.model import MeterKey
 from wattwell.store.duckdb import DuckdbStore
-from wattwell.store.outbox import START, Outgoing
+from wattwell.store.outbox import START, Outgoing, Refusal
 
 FLUSH = 45.0
 """Seconds after which the server has on disk what it acknowledged."""
@@ -35,18 +35,25 @@ class Server:
     disk: dict[Identity, set[float]] = field(default_factory=dict)
     memory: list[tuple[float, Identity, float]] = field(default_factory=list)
     written: int = 0
+    poison: frozenset[float] = frozenset()
+    """Values that it refuses for good."""
     break_after: int | None = None
     """Readings that the next write takes before it fails."""
 
-    def write(self, readings: Outgoing) -> None:
-        """Takes readings, or some of them and then breaks off."""
+    def write(self, readings: Outgoing) -> list[Refusal]:
+        """Takes readings but those that it refuses, or some of them and then breaks off."""
         self._reachable()
+        refused = []
         for count, (identity, value) in enumerate(samples(readings)):
             if count == self.break_after:
                 self.break_after = None
                 raise RemoteStoreError("broken off")
+            if value in self.poison:
+                refused.append(readings.refusal(count, "not that"))
+                continue
             self.memory.append((self.now, identity, value))
             self.written += 1
+        return refused
 
     def identity(self) -> str | None:
         """Which start of the server this is."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.remotes import influx_settings
 from tests.servers import VictoriaMetrics as Process
 from tests.servers import certificates, victoria_metrics, wait_until
 from tests.support import readings_of
@@ -17,9 +19,11 @@ from wattwell.config.settings import RemoteSettings
 from wattwell.errors import RemoteStoreError
 from wattwell.intervals import HOUR, MINUTE, SECOND, floor_to
 from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.influxdb import InfluxDB
 from wattwell.store.outbox import START
 from wattwell.store.reconcile import Reconciled, reconcile
-from wattwell.store.victoriametrics import METRIC, Sample, VictoriaMetrics
+from wattwell.store.remote import Sample
+from wattwell.store.victoriametrics import METRIC, VictoriaMetrics
 
 A, B = ("s", "a"), ("s", "b")
 NOW = time.time_ns() // 1000
@@ -205,14 +209,29 @@ def test_what_is_no_victoriametrics_is_told_by_name(tmp_path: Path, broker: obje
     elsewhere.close()
 
 
-def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: DuckdbStore) -> None:
+    put(store, 0, 1)
     certificate, key = certificates(tmp_path)
     with victoria_metrics(tmp_path / "remote", "-tls", f"-tlsCertFile={certificate}", f"-tlsKeyFile={key}") as process:
         settings = RemoteSettings(url=process.url.replace("http:", "https:"))
         stranger = VictoriaMetrics.open(settings, {})
-        with pytest.raises(RemoteStoreError, match=r"certificate of .* is not trusted .*SSL_CERT_FILE"):
+        with pytest.raises(RemoteStoreError, match=r"certificate of .* is not trusted .*store.ca_file"):
             stranger.server()
+        with pytest.raises(RemoteStoreError, match=r"certificate of .* is not trusted .*store.ca_file"):
+            stranger.write(store.outgoing(START, 10))
         stranger.close()
+        named = VictoriaMetrics.open(replace(settings, ca_file=certificate), {})
+        assert named.server().flags["tls"] == "true"
+        assert named.write(store.outgoing(START, 10)) == []
+        named.close()
+        bucket = replace(influx_settings(settings.url, tmp_path), ca_file=certificate)
+        influx = InfluxDB.open(bucket, {})
+        assert influx.write(store.outgoing(START, 10)) == []
+        influx.close()
+        influx = InfluxDB.open(replace(bucket, ca_file=None), {})
+        with pytest.raises(RemoteStoreError, match=r"certificate of .* is not trusted .*store.ca_file"):
+            influx.write(store.outgoing(START, 10))
+        influx.close()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         friend = VictoriaMetrics.open(settings, {})
         assert friend.server().flags["tls"] == "true"

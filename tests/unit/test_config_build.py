@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,38 @@ def test_a_remote_store_has_a_spool_before_it(tmp_path: Path) -> None:
     assert far.remote == RemoteSettings(url="https://tsdb.example:443/vm", token_file=tmp_path / "token")
     assert store(url="victoriametrics://[::1]:9000").remote == RemoteSettings(url="http://[::1]:9000")
     assert store(url="duckdb:x.duckdb").remote is None
+
+
+def test_a_bucket_of_influxdb_is_named_by_its_path(tmp_path: Path) -> None:
+    def remote(url: str, **keys: Any) -> RemoteSettings | None:
+        site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": [AIR]}
+        section = {"url": url, "token_file": "token"} | keys
+        return parse({"store": section, "sites": [site]}, tmp_path).store.remote
+
+    (tmp_path / "token").write_text("t")
+    (tmp_path / "ca.pem").write_text("c")
+    plain = RemoteSettings(
+        url="http://tsdb:8086", kind="influxdb", token_file=tmp_path / "token", org="plant", bucket="wattwell"
+    )
+    assert remote("influxdb://tsdb/plant/wattwell") == plain
+    far = replace(plain, url="https://tsdb:443/db", org="our plant", bucket="a/b", ca_file=tmp_path / "ca.pem")
+    kept = replace(far, retention=3650 * DAY, kpi_series=True)
+    keys = {"ca_file": "ca.pem", "bucket_retention": "3650d", "kpi_series": True}
+    assert remote("influxdbs://tsdb:443/db/our%20plant/a%2Fb/", **keys) == kept
+
+
+def test_a_cluster_is_written_and_read_at_different_places(tmp_path: Path) -> None:
+    site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": [AIR]}
+    section = {
+        "url": "victoriametrics://vminsert:8480/insert/0/influx/",
+        "read_url": "victoriametricss://vmselect:8481/select/0/prometheus",
+        "nodes": ["http://vmstorage-1:8482/", "http://vmstorage-2:8482"],
+    }
+    assert parse({"store": section, "sites": [site]}, tmp_path).store.remote == RemoteSettings(
+        url="http://vminsert:8480/insert/0/influx",
+        read_url="https://vmselect:8481/select/0/prometheus",
+        nodes=("http://vmstorage-1:8482", "http://vmstorage-2:8482"),
+    )
 
 
 def test_a_token_that_travels_in_the_clear_is_noted(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from wattwell.app import forward
 from wattwell.app.forward import STATE, Forwarder
 from wattwell.app.remote import compare, judge
 from wattwell.intervals import HOUR
+from wattwell.store.outbox import Refusal, SetAside
 from wattwell.store.victoriametrics import Server
 
 
@@ -145,6 +146,37 @@ def test_a_server_that_has_only_just_started_is_waited_for(world: World, monkeyp
     assert world.server.written == 0
     assert Forwarder(world.store, world.server, lambda: T0, lambda: 0.0).drain() == 0
     assert world.server.written == 1
+
+
+def test_what_is_refused_for_good_is_set_aside_and_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    put(world.store, (A, 0, 1.0), (A, 1, 2.0), (A, 2, 3.0), (A, 3, 4.0))
+    world.server.poison = frozenset((2.0, 3.0))
+    assert world.send()
+    assert sorted(world.server.held().values()) == [{1.0}, {4.0}]
+    state = world.forwarder.state()
+    assert (state.waiting, state.refused) == (0, 2)
+    assert state.last_refused == ("s/a at 2026-01-01T00:01:00Z: not that", "s/a at 2026-01-01T00:02:00Z: not that")
+    (record,) = caplog.records
+    assert record.message == (
+        "The remote store refuses 2 readings for good; the spool keeps them, and figures count them:"
+        " s/a at 2026-01-01T00:01:00Z: not that"
+    )
+    world.restart()
+    assert world.send()
+    assert world.forwarder.state().refused == 2, "known after a restart, and once though they were sent twice"
+    world.server.poison = frozenset()
+    world.forwarder.send_again()
+    assert world.send()
+    assert (world.forwarder.state().refused, len(world.server.held())) == (0, 4)
+
+
+def test_of_many_refusals_the_latest_are_known_one_by_one() -> None:
+    aside = SetAside()
+    aside.add(Refusal(key=A, at=at, why="no") for at in range(1005))
+    aside.add([Refusal(key=A, at=1004, why="still no")])
+    again = SetAside.of(aside.document("http://remote"), "http://remote")
+    assert (again.count, len(again.known), again.known[A, 1004]) == (1005, 1000, "still no")
+    assert SetAside.of(aside.document("http://remote"), "http://another").count == 0
 
 
 def test_doctor_judges_how_the_server_was_started() -> None:

@@ -237,7 +237,13 @@ def control_path(config: Config) -> Path:
 def rules_of(config: Config) -> tuple[AlertRule, ...]:
     """The alert rules: those of the configuration, or else the shipped ones with each site's own target."""
     rules = config.rules if config.alerts_declared else default_rules(config.sites)
-    return tuple(replace(rule, boards=config.http.grafana_url) for rule in rules)
+    return tuple(replace(rule, boards=config.http.grafana_url, labels=_labels(config, rule)) for rule in rules)
+
+
+def _labels(config: Config, rule: AlertRule) -> Mapping[str, str]:
+    """A rule's own; where it belongs to no site, the shard tells its alerts from those of the others."""
+    apart = config.shard is not None and rule.signal == "spool"
+    return {"shard": str(config.shard), **rule.labels} if apart else rule.labels
 
 
 def notifiers_of(config: Config, now: Callable[[], int] = clock, attach: Attach | None = None) -> dict[str, Notifier]:

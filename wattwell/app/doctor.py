@@ -12,7 +12,8 @@ from analytics.commissioning import CODES
 from wattwell.app.access import Access, RemoteAccess, clock, reach, store_path
 from wattwell.app.broker_check import examine_broker
 from wattwell.app.remote import examine_remote
-from wattwell.config import Config, load
+from wattwell.config import Config
+from wattwell.config.fleet import load_part
 from wattwell.engine.queries import Document
 from wattwell.errors import ConfigError, Fault, WattwellError
 from wattwell.intervals import FIRST_INSTANT, MINUTE, iso, parse_iso
@@ -23,14 +24,14 @@ _AHEAD = 5 * MINUTE
 _OURS = ("collector", "analytics", "alerts")
 
 
-def examine(path: Path, *, fix: bool = False) -> list[Document]:
-    """Every check as {check, status, message, remedy}; status ok, warning or failed.
+def examine(path: Path, shard: str | None = None, *, fix: bool = False) -> list[Document]:
+    """Every check as {check, status, message, remedy}; status ok, warning or failed. ``shard``: see load_part.
 
     ``fix``: whether what can be put right without losing anything is: a bucket that is not there is created.
     """
     found = [*_packaging(), _clock()]
     try:
-        config = load(path)
+        config = load_part(path, shard)
     except ConfigError as error:
         return [*found, *(_finding("configuration", "failed", _where(f), f.remedy) for f in error.faults)]
     found.append(

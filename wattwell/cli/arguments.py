@@ -33,7 +33,7 @@ def _running(commands: _Commands[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser("demo", help="a simulated site, live, with a fault and an alert; needs no configuration")
     demo.add_argument("--seconds", type=float, help="stop after so many seconds (default: on Ctrl-C)")
     demo.add_argument("--port", type=int, default=8080, help="port of the page, on loopback (default: 8080)")
-    check = _configured(commands, "check", "validate the configuration and list every fault")
+    check = _configured(commands, "check", "validate the configuration and list every fault", whole=True)
     check.add_argument("--json", action="store_true", help="print one JSON document")
     run = _configured(commands, "run", "the service: collect, analyse, alert, serve the page")
     run.add_argument("--role", default="all", help="all, or some of collector,analytics,alerts,web")
@@ -98,7 +98,7 @@ def _asking(commands: _Commands[argparse.ArgumentParser]) -> None:
     restore.add_argument("--from", dest="start", required=True, help=f"{_TIMES}, of UTC")
     restore.add_argument("--to", dest="end", required=True, help="exclusive; written like --from")
     restore.add_argument("--json", action="store_true", help="print one JSON document")
-    _configured(commands, "rules", "the alert rules as a Prometheus rule file")
+    _configured(commands, "rules", "the alert rules as a Prometheus rule file", whole=True)
     factors = commands.add_parser("factors", help="an hourly generation table by fuel as the factor files of a site")
     factors.add_argument("file", metavar="FILE", help="CSV or CSV.gz: timestamp, MWh by fuel code, avg_CI in g/kWh")
     factors.add_argument("--out", required=True, metavar="DIR", help="the folder to write them to")
@@ -179,9 +179,13 @@ def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:
     show.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def _configured(commands: _Commands[argparse.ArgumentParser], name: str, what: str) -> argparse.ArgumentParser:
+def _configured(
+    commands: _Commands[argparse.ArgumentParser], name: str, what: str, *, whole: bool = False
+) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
     command.add_argument("config", metavar="CONFIG", help="the YAML configuration")
+    if not whole:
+        command.add_argument("--shard", metavar="INDEX", help="of a configuration with shards: 0, 1, ... or 0/4")
     return command
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wattwell.app.access import reach, rules_of
+from wattwell.cli.part import part_of
 from wattwell.cli.show import emit, table
-from wattwell.config import load
 from wattwell.engine.audit import configuration
 from wattwell.errors import UsageError
 from wattwell.web.wording import summary
@@ -23,7 +23,7 @@ def audit(args: Namespace) -> int:
 
 
 def _verify(args: Namespace) -> int:
-    config = load(args.config)
+    config = part_of(args)
     if args.head is not None and not _HASH.fullmatch(args.head):
         raise UsageError(f"--head {args.head!r} is no hash: give the 64 digits that an earlier `audit verify` printed")
     with reach(config) as access:
@@ -48,7 +48,7 @@ def verdict(found: Mapping[str, Any]) -> str:
 
 
 def _show(args: Namespace) -> int:
-    config = load(args.config)
+    config = part_of(args)
     with reach(config) as access:
         entries = access.ask("audit", kind=args.kind)
     if args.json:

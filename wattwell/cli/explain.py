@@ -9,8 +9,8 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
 from wattwell.app.access import reach
+from wattwell.cli.part import part_of
 from wattwell.cli.show import emit
-from wattwell.config import load
 from wattwell.web.wording import Document, Telling, count, dial, number
 
 _MOST = 10
@@ -19,7 +19,7 @@ _MOST = 10
 
 def explain(args: Namespace) -> int:
     """Runs ``explain``."""
-    config = load(args.config)
+    config = part_of(args)
     with reach(config) as access:
         access.refresh()
         names = ("site", "kpi", "window", "at", "start", "end")

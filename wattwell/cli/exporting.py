@@ -12,7 +12,7 @@ from typing import Any
 
 from wattwell.app.access import reach
 from wattwell.cli.show import emit
-from wattwell.config import load
+from wattwell.config.fleet import load_part
 from wattwell.engine.exporting import REGULATIONS
 from wattwell.errors import UsageError
 from wattwell.web.jsonio import encode
@@ -25,7 +25,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def export(args: Namespace) -> int:
     """Writes DIR/REGULATION.json and .csv, or prints the table; tells blanks and breaches, and returns 1 for these."""
     config, regulation = _told(args.config, args.regulation)
-    loaded, folder = load(config), _folder(args.out)
+    loaded, folder = load_part(config, args.shard, args.site), _folder(args.out)
     with reach(loaded) as access:
         access.refresh()
         document = access.ask("export", site=args.site, regulation=regulation, year=args.year)

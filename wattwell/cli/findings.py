@@ -11,10 +11,11 @@ from typing import Any
 from wattwell.app.access import reach
 from wattwell.cli.entering import check_line
 from wattwell.cli.explain import wrapped
+from wattwell.cli.part import part_of
 from wattwell.cli.plot import plot
 from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import labels_shown, who
-from wattwell.config import Config, load
+from wattwell.config import Config
 from wattwell.errors import UsageError
 from wattwell.web.finding_words import (
     FAMILIES,
@@ -37,7 +38,7 @@ _WIDE = 100
 
 def findings(args: Namespace) -> int:
     """``wattwell findings``: ranked by money, or one of them in full."""
-    config = load(args.config)
+    config = part_of(args)
     if args.models:
         return _models(args, config)
     with reach(config, detect=True) as access:
@@ -134,7 +135,7 @@ def judge(args: Namespace) -> int:
     """``wattwell judge``: what an operator says of a finding."""
     check_line(args.author, "--author")
     check_line(args.note, "--note")
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         access.refresh()
         found = access.ask(
             "judge", id=args.id, verdict=args.verdict, author=args.author, note=args.note, until=args.until
@@ -153,7 +154,7 @@ def maintenance(args: Namespace) -> int:
         raise UsageError("a maintenance window has a site and both ends: write --site, --from and --to together")
     asked = {"site": args.site, "start": args.start, "end": args.end, "equipment": args.equipment}
     told = who(args) if entering else {}
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         if entering:
             rows = [access.ask("maintenance", **asked, **told)]
         else:

@@ -24,6 +24,7 @@ from wattwell.cli.explain import explain
 from wattwell.cli.exporting import export
 from wattwell.cli.factors import factors
 from wattwell.cli.findings import findings, judge, maintenance
+from wattwell.cli.part import part_of
 from wattwell.cli.reporting import report
 from wattwell.cli.rules import rules
 from wattwell.cli.show import emit, table
@@ -79,7 +80,7 @@ def _demo(args: Namespace) -> int:
 def _run(args: Namespace) -> int:
     from wattwell.app.service import ROLES, roles_of, running  # noqa: PLC0415 - as for the demo
 
-    config = load(args.config)
+    config = part_of(args)
     roles = roles_of(args.role)
     if "collector" in roles and config.mqtt is None:
         if roles != ROLES:
@@ -117,7 +118,7 @@ def _check(args: Namespace) -> int:
 
 
 def _doctor(args: Namespace) -> int:
-    findings = examine(Path(args.config), fix=args.fix)
+    findings = examine(Path(args.config), args.shard, fix=args.fix)
     _print(args, "doctor", findings)
     failed = {finding["check"] for finding in findings if finding["status"] == "failed"}
     return 2 if "configuration" in failed else min(1, len(failed))
@@ -156,7 +157,7 @@ def _site(config: Config, site: str) -> str:
 
 
 def _backfill(args: Namespace) -> int:
-    config = load(args.config)
+    config = part_of(args)
     _site(config, args.site)
     with reach(config, detect=True) as access:
         document = enter_files(args, config, access)
@@ -173,7 +174,7 @@ def _backfill(args: Namespace) -> int:
 
 
 def _correct(args: Namespace) -> int:
-    config = load(args.config)
+    config = part_of(args)
     site = _site(config, args.site)
     corrections = read_corrections(Path(args.file), config.sites[site])
     with reach(config) as access:
@@ -193,7 +194,7 @@ def _correct(args: Namespace) -> int:
 
 def _ask(kind: str, *names: str) -> Callable[[Namespace], int]:
     def command(args: Namespace) -> int:
-        config = load(args.config)
+        config = part_of(args)
         asked: Mapping[str, Any] = {name: getattr(args, name) for name in names}
         with reach(config) as access:
             access.refresh()
@@ -215,7 +216,7 @@ def _issued(args: Namespace) -> dict[str, str]:
 
 
 def _kpi(args: Namespace) -> int:
-    config = load(args.config)
+    config = part_of(args)
     names = None if args.kpi is None else [name.strip() for name in args.kpi.split(",") if name.strip()]
     asked = {"site": args.site, "kpis": names, "window": args.window, "start": args.start, "end": args.end}
     issued = _issued(args)
@@ -230,7 +231,7 @@ def _kpi(args: Namespace) -> int:
 
 
 def _unmapped(args: Namespace) -> int:
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         access.refresh()
         topics = access.ask("unmapped")
     _print(args, "unmapped", topics)
@@ -241,14 +242,14 @@ def _unmapped(args: Namespace) -> int:
 
 def _backup(args: Namespace) -> int:
     target = Path(args.file).absolute()
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         size = access.back_up(target)
     print(f"{target}: {size / 1e6:.1f} MB; `wattwell audit verify` on a configuration that names it as store checks it")
     return 0
 
 
 def _resend(args: Namespace) -> int:
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         count = access.resend()
         waiting = access.forward()
     if args.json:
@@ -263,7 +264,7 @@ def _resend(args: Namespace) -> int:
 def _restore(args: Namespace) -> int:
     from wattwell.app.restore import restore  # noqa: PLC0415 - no other command reads a remote store
 
-    config = load(args.config)
+    config = part_of(args)
     start, end = parse_time(args.start, "UTC"), parse_time(args.end, "UTC")
     if start >= end:
         raise UsageError(f"the span is empty: --from {args.start} must be before --to {args.end}")

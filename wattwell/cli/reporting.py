@@ -9,8 +9,9 @@ from typing import Any
 
 from wattwell.app.access import Access, reach
 from wattwell.cli.entering import check_line
+from wattwell.cli.part import part_of
 from wattwell.cli.show import emit, table
-from wattwell.config import Config, load
+from wattwell.config import Config
 from wattwell.errors import UsageError
 
 FORMATS = ("html", "pdf", "csv", "json")
@@ -19,7 +20,7 @@ FORMATS = ("html", "pdf", "csv", "json")
 
 def report(args: Namespace) -> int:
     """Writes report.html, report.pdf, report.csv and report.json; returns 1 where one was to be issued and was not."""
-    config = load(args.config)
+    config = part_of(args)
     if args.list:
         return _list(args, config)
     key, formats, out = _key(args), _formats(args.format), _folder(args.out)

@@ -7,14 +7,14 @@ from typing import Any
 
 from wattwell.app.access import reach
 from wattwell.cli.entering import check_line
+from wattwell.cli.part import part_of
 from wattwell.cli.show import emit, table
-from wattwell.config import load
 from wattwell.errors import UsageError
 
 
 def alerts(args: Namespace) -> int:
     """``wattwell alerts``: states and history, or with ``--suggest`` what thresholds would have done."""
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         access.refresh()
         rows = access.ask("suggest" if args.suggest else "alerts", site=args.site)
     if args.json:
@@ -50,7 +50,7 @@ def silence(args: Namespace) -> int:
     if args.name is not None:
         matchers["alertname"] = args.name
     asked = {"site": args.site, "matchers": matchers, "start": args.start, "end": args.until, "lasts": args.lasts}
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         found = access.ask("silence", **asked, **given)
     if args.json:
         emit(found)
@@ -62,7 +62,7 @@ def silence(args: Namespace) -> int:
 def silences(args: Namespace) -> int:
     """``wattwell silences``: those that are known; with ``--expire`` one of them ends now."""
     given = who(args) if args.expire is not None else {}
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         rows = [access.ask("expire", number=args.expire, **given)] if given else access.ask("silences")
     if args.json:
         emit(rows)
@@ -74,7 +74,7 @@ def silences(args: Namespace) -> int:
 def ack(args: Namespace) -> int:
     """``wattwell ack``: somebody has an alert in hand."""
     given = who(args)
-    with reach(load(args.config)) as access:
+    with reach(part_of(args)) as access:
         access.refresh()
         found = access.ask("acknowledge", site=args.site, name=args.name, meter=args.meter or "", **given)
     if args.json:

@@ -13,9 +13,11 @@ from wattwell.config.files import unreadable
 from wattwell.config.notifiers import read_notifiers
 from wattwell.config.places import Faults, Place
 from wattwell.config.reading import read
+from wattwell.config.reporting import read_reports
 from wattwell.config.rules import read_rules
 from wattwell.config.schema import RawConfig, RawCoverage
 from wattwell.config.settings import Config, MqttSettings, RemoteSettings
+from wattwell.config.sharding import read_shards
 from wattwell.config.sites import Draft, Surroundings, build_site, read_sites
 from wattwell.config.topics import check_sources, subscriptions, unheard
 from wattwell.errors import ConfigError, Fault
@@ -68,6 +70,8 @@ def _whole(document: Any, base: Path, faults: Faults) -> Config:
     known = {draft.raw.id: draft.meters for draft in drafts if draft.raw.id is not None}
     rules = read_rules(raw.alerts, known, faults)
     notify = read_notifiers(raw.notify, base, faults)
+    reports = read_reports(raw.reports, faults)
+    shards = read_shards(raw.shards, raw.mqtt, known, faults)
     if faults or grid is None:
         raise ConfigError(faults.in_order(document))
     sites = [build_site(draft) for draft in drafts]
@@ -85,14 +89,18 @@ def _whole(document: Any, base: Path, faults: Faults) -> Config:
         notify=notify,
         notes=(*around.notes, *_store_notes(store.remote), *_broker_notes(raw, mqtt, drafts)),
         alerts_declared=raw.alerts is not None,
+        reports=reports,
+        shards=shards,
     )
 
 
 def _store_notes(remote: RemoteSettings | None) -> list[str]:
-    parts = None if remote is None or remote.token_file is None else urlsplit(remote.url)
-    if parts is None or parts.scheme == "https" or is_loopback(parts.hostname or ""):
+    if remote is None or remote.token_file is None:
         return []
-    return [f"store.token_file: the token goes to {parts.hostname} unencrypted; write the URL with victoriametricss://"]
+    parts = urlsplit(remote.url)
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+        return []
+    return [f"store.token_file: the token goes to {parts.hostname} unencrypted; write the URL with {remote.kind}s://"]
 
 
 def _broker_notes(raw: RawConfig, mqtt: MqttSettings | None, drafts: Sequence[Draft]) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from wattwell.config.dialects import source_of
 from wattwell.config.filters import covers, is_filter, overlap, unshared
 from wattwell.config.places import Faults, Place
-from wattwell.config.schema import RawSource
 from wattwell.config.sites import Draft
 
 DEFAULT_SUBSCRIPTION = "wattwell/#"
@@ -51,14 +50,13 @@ def check_sources(drafts: Sequence[Draft], faults: Faults) -> None:
 def subscriptions(drafts: Sequence[Draft]) -> tuple[str, ...]:
     """What to subscribe to where the configuration does not say: the default topics and each meter's own."""
     sources = [entry.raw.source for draft in drafts for entry in draft.meters.values()]
-    topics = dict.fromkeys(_heard(source) for source in sources if source is not None)
+    topics = dict.fromkeys(heard(source.topic, source.decoder) for source in sources if source is not None)
     return (DEFAULT_SUBSCRIPTION, *(topic for topic in topics if not covers(DEFAULT_SUBSCRIPTION, topic)))
 
 
-def _heard(source: RawSource) -> str:
+def heard(topic: str, decoder: str | None) -> str:
     """What a source must hear: of a Sparkplug edge node everything, its devices included."""
-    levels = source.topic.split("/")
-    return "/".join([*levels[:4], "#"]) if source.decoder == "sparkplug" else source.topic
+    return "/".join([*topic.split("/")[:4], "#"]) if decoder == "sparkplug" else topic
 
 
 def unheard(drafts: Sequence[Draft], subscribed: Sequence[str]) -> list[str]:

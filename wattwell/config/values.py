@@ -19,6 +19,7 @@ from wattwell.intervals import DAY, parse_duration, parse_iso
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 _YEARS = (1900, 2199)
 _LONGEST_DURATION = 36525 * DAY
 
@@ -181,6 +182,12 @@ def _moment(value: Any) -> date | int | None:
         raise ValueError(says) from error
 
 
+def _month(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and _MONTH.fullmatch(value)):
+        return value
+    raise ValueError("write a month as YYYY-MM, such as 2026-10, from 2000-01 to 2099-12")
+
+
 def topic_filter_fault(topic: str) -> str | None:
     """What is wrong with an MQTT topic filter (MQTT 5, 4.7), or None."""
     if not topic or "\0" in topic or len(topic.encode("utf-8", "replace")) > 65535:
@@ -266,6 +273,8 @@ LocalDate = Annotated[date, BeforeValidator(lambda value: None if value is None 
 RequiredDate = Annotated[date, BeforeValidator(as_date)]
 Moment = Annotated[date | int, BeforeValidator(_moment)]
 """A local date, or an instant in microseconds UTC."""
+MonthKey = Annotated[str, BeforeValidator(_month)]
+"""A local month, such as 2026-10."""
 Topic = Annotated[str, BeforeValidator(_topic)]
 Subscription = Annotated[str, BeforeValidator(_subscription)]
 ValuePath = Annotated[str, BeforeValidator(_value_path)]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wattwell.intervals import DAY
 from wattwell.model import Int64, IntervalValues, MeterKey, SiteIntervals
+from wattwell.store.day_sums import FOREVER, DaySumsTable
 from wattwell.store.ledgers import Judged, Ledgers, span_columns
 from wattwell.store.order import sort_by_series
 from wattwell.store.protocol import Checkpoint, Dirty, DirtySet, MeterUpdate
@@ -21,7 +22,7 @@ _INSERT_CHECKPOINTS = "INSERT INTO checkpoints SELECT s, edge, {} FROM points".f
 )
 
 
-class AnalysisTable(Ledgers):
+class AnalysisTable(Ledgers, DaySumsTable):
     """The part of the store that the analysis writes; methods as in the protocol."""
 
     # -- dirt -------------------------------------------------------------------------------------------------
@@ -59,6 +60,7 @@ class AnalysisTable(Ledgers):
             con.register("gone", {"s": numbers})
             con.execute("DELETE FROM intervals WHERE series IN (SELECT s FROM gone) AND t >= ?", [self._pruned])
             con.execute("DELETE FROM checkpoints WHERE series IN (SELECT s FROM gone) AND edge > ?", [self._pruned])
+            self.drop_day_sums(con, {(site, self._pruned, FOREVER) for site, _ in keys})
             con.execute(
                 "INSERT INTO dirty SELECT ?, series, min(t), max(t) FROM readings"
                 " WHERE t >= ? AND series IN (SELECT s FROM gone) GROUP BY series",
@@ -88,6 +90,7 @@ class AnalysisTable(Ledgers):
         with self.transaction() as con:
             numbers = self.assign(con, [update.key for update in updates])
             self._drop_old(con, numbers.tolist(), updates)
+            self.drop_day_sums(con, {(update.key[0], update.start, update.end) for update in updates})
             self._insert_intervals(con, numbers.tolist(), updates)
             self._insert_checkpoints(con, numbers.tolist(), updates)
             self.replace_events(

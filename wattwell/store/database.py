@@ -71,6 +71,9 @@ class Database:
                 "SELECT series, max(t) FROM readings WHERE value IS NOT NULL GROUP BY series"
             )
             self._intervals_to = self._grouped("SELECT series, max(t) FROM intervals GROUP BY series")
+            self._day_sums_to: dict[str, int] = dict(
+                self._con.execute("SELECT site, max(t) FROM day_sums GROUP BY site").fetchall()
+            )
             self._pruned = self._maximum("SELECT max(before) FROM pruned")
             self._analysed = max(0, self._maximum("SELECT max(token) FROM analysed"))
             spent = "SELECT max(token) FROM (SELECT token FROM readings UNION ALL SELECT token FROM dirty)"
@@ -88,9 +91,11 @@ class Database:
         self.layout = self._maximum("SELECT max(version) FROM meta")
         if self.layout == 1:
             self._con.execute(schema.FROM_LAYOUT_1)
+        if self.layout in (1, 2):
+            self._con.execute(schema.FROM_LAYOUT_2)
         elif self.layout != schema.VERSION:
             raise StoreError(
-                f"store {self.path} has layout {self.layout}, this Wattwell reads layouts 1 and {schema.VERSION}; "
+                f"store {self.path} has layout {self.layout}, this Wattwell reads layouts 1 to {schema.VERSION}; "
                 "use the version that wrote it, or back-fill into a new store"
             )
 

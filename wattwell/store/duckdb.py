@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from wattwell.store import schema
 from wattwell.store.analysis import AnalysisTable
@@ -32,11 +33,13 @@ class DuckdbStore(ReadingTable, AnalysisTable):
             raise
 
     def _upgrade(self) -> None:
-        """Brings a store of layout 1 up to date: the ledger begins with the events and corrections that there are."""
+        """Brings a store up to date: the ledger of one of layout 1 begins with the events and corrections there are."""
         if self.layout == schema.VERSION:
             return
-        entered = [("event", event_document(event)) for event in self.events(None, None, None, None)]
-        entered += [("correction", correction_document(correction)) for correction in self.corrections()]
+        entered: list[tuple[str, Mapping[str, Any]]] = []
+        if self.layout == 1:
+            entered += [("event", event_document(event)) for event in self.events(None, None, None, None)]
+            entered += [("correction", correction_document(correction)) for correction in self.corrections()]
         with self.transaction() as con:
             self.enter(con, entered)
             con.execute("UPDATE meta SET version = ?", [schema.VERSION])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,8 @@ from wattwell.intervals import SECOND
 from wattwell.model import Bool, Float64, Int64, MeterKey
 
 _WHOLE = 2**62
+_LISTED = 1000
+"""Refused readings that are known one by one."""
 
 
 class Place(NamedTuple):
@@ -42,6 +45,16 @@ START = Place(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A reading that a remote store will not have, however often it is sent."""
+
+    key: MeterKey
+    at: int
+    """Microseconds UTC."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """Accepted readings on their way, as columns of equal length."""
 
@@ -62,6 +75,10 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self.at)
 
+    def refusal(self, place: int, why: str) -> Refusal:
+        """That the reading at this place is refused for good."""
+        return Refusal(key=self.keys[int(self.meter[place])], at=int(self.at[place]), why=why)
+
 
 class ReadingSink(Protocol):
     """A remote store. Writing the same readings again must leave it as it was. Raises RemoteStoreError."""
@@ -70,8 +87,8 @@ class ReadingSink(Protocol):
     def url(self) -> str:
         """Which store it is; without secrets."""
 
-    def write(self, readings: Outgoing) -> None:
-        """Returns when the store has acknowledged all of them."""
+    def write(self, readings: Outgoing) -> Sequence[Refusal]:
+        """Returns when the store has acknowledged all of them but those that it refuses for good."""
 
     def identity(self) -> str | None:
         """What changes whenever the server may have forgotten what it had acknowledged; None: ask again in a moment."""
@@ -125,3 +142,40 @@ class Progress:
         if kept["sent"] > kept["settled"]:
             progress.unsafe.append((kept["sent"], now - max(0, wall - kept["sent_at"]) / SECOND))
         return progress
+
+
+@dataclass(slots=True)
+class SetAside:
+    """Readings that one remote store has refused for good; they stay in the local store, and count in every figure."""
+
+    known: dict[tuple[MeterKey, int], str] = field(default_factory=dict)
+    """Why, by meter and time; the latest of them."""
+    more: int = 0
+    """How many were known before those, at most: one that is sent again may count again."""
+
+    def add(self, refusals: Iterable[Refusal]) -> None:
+        """Takes in what was refused just now."""
+        for each in refusals:
+            self.known.pop((each.key, each.at), None)
+            self.known[each.key, each.at] = each.why
+        while len(self.known) > _LISTED:
+            del self.known[next(iter(self.known))]
+            self.more += 1
+
+    @property
+    def count(self) -> int:
+        """How many readings."""
+        return len(self.known) + self.more
+
+    def document(self, url: str) -> str:
+        """What survives a restart."""
+        listed = [[*key, at, why] for (key, at), why in self.known.items()]
+        return json.dumps({"remote": url, "more": self.more, "known": listed})
+
+    @classmethod
+    def of(cls, document: str | None, url: str) -> SetAside:
+        """What a document says of this remote store; nothing where it does not speak of it."""
+        kept = {} if document is None else json.loads(document)
+        if kept.get("remote") != url:
+            return cls()
+        return cls({((site, meter), at): why for site, meter, at, why in kept["known"]}, kept["more"])

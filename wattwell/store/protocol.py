@@ -87,6 +87,18 @@ class MeterUpdate:
     forget_to: int
 
 
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """What was added up of a site's interval values over one UTC day, in the writer's own form."""
+
+    site: str
+    day: int
+    """UTC midnight."""
+    digest: str
+    """Of all that the sums depend on besides the interval values."""
+    sums: bytes
+
+
 class ReadingStore(Protocol):
     """A store of readings and of what was made from them. All times are microseconds UTC."""
 
@@ -139,6 +151,16 @@ class ReadingStore(Protocol):
 
     def intervals_of(self, wanted: Mapping[str, Sequence[str]], start: int, end: int) -> Mapping[str, SiteIntervals]:
         """The same of many sites at once: for each site of ``wanted`` what :meth:`intervals` gives of its meters."""
+
+    def day_sums(self, site: str, digest: str, start: int, end: int) -> Mapping[int, bytes]:
+        """The sums of days that begin in ``[start, end)``, by UTC midnight, as they were kept under this digest."""
+
+    def keep_day_sums(self, kept: Sequence[DaySums]) -> None:
+        """Keeps sums of days, durably and all or nothing, in place of those of the same site and day.
+
+        :meth:`save` and :meth:`forget` drop, with what they store or drop, the sums of every day of the site in which
+        they touch interval values. So who keeps some must have made them of the interval values that are stored.
+        """
 
     def extent(self, site: str) -> tuple[int, int] | None:
         """Start of the first and of the last stored interval of a site."""

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from wattwell.model import MeterKey
 from wattwell.store.outbox import START
 from wattwell.store.protocol import ReadingStore
-from wattwell.store.victoriametrics import VictoriaMetrics
+from wattwell.store.remote import RemoteStore
 
 _BATCH = 100_000
-_MILLISECOND = 1000
-_EXACT = 1e-12
-"""To which share VictoriaMetrics keeps a fraction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +34,9 @@ class Reconciled:
         return self.expected - self.held - self.different
 
 
-def reconcile(store: ReadingStore, remote: VictoriaMetrics, start: int, end: int) -> Reconciled:
+def reconcile(store: ReadingStore, remote: RemoteStore, start: int, end: int) -> Reconciled:
     """Compares the readings in ``[start, end)``, microseconds UTC; takes memory for all of them."""
-    expected = _expected(store, start, end)
+    expected = _expected(store, remote.resolution, start, end)
     seen: Counter[str] = Counter()
     for key, readings in expected.items():
         found: dict[tuple[int, int], list[float]] = {}
@@ -47,7 +44,7 @@ def reconcile(store: ReadingStore, remote: VictoriaMetrics, start: int, end: int
             found.setdefault((sample.at, sample.revision), []).append(sample.value)
         for identity, value in readings.items():
             values = found.pop(identity, [])
-            good = bool(values) and all(abs(each - value) <= _EXACT * abs(value) for each in values)
+            good = bool(values) and all(abs(each - value) <= remote.exact * abs(value) for each in values)
             seen.update({"held": good, "different": bool(values) and not good, "repeated": max(0, len(values) - 1)})
         seen["further"] += sum(len(values) for values in found.values())
     return Reconciled(
@@ -56,7 +53,9 @@ def reconcile(store: ReadingStore, remote: VictoriaMetrics, start: int, end: int
     )
 
 
-def _expected(store: ReadingStore, start: int, end: int) -> dict[MeterKey, dict[tuple[int, int], float]]:
+def _expected(
+    store: ReadingStore, resolution: int, start: int, end: int
+) -> dict[MeterKey, dict[tuple[int, int], float]]:
     """By meter: (time as the remote store knows it, revision) and value."""
     found: dict[MeterKey, dict[tuple[int, int], float]] = {}
     place = START
@@ -65,6 +64,6 @@ def _expected(store: ReadingStore, start: int, end: int) -> dict[MeterKey, dict[
         columns = (batch.meter, batch.at, batch.value, batch.revision, batch.apart)
         for meter, at, value, revision, apart in zip(*(column.tolist() for column in columns), strict=True):
             if start <= at < end:
-                known_at = at if apart else at // _MILLISECOND * _MILLISECOND
+                known_at = at if apart else at // resolution * resolution
                 found.setdefault(batch.keys[meter], {})[known_at, revision] = value
     return found

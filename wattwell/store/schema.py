@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 TABLES = f"""
 CREATE TABLE meta AS SELECT {VERSION}::INTEGER AS version;
@@ -30,6 +30,7 @@ CREATE TABLE corrections (
     series INTEGER, t BIGINT, event VARCHAR, final DOUBLE, first DOUBLE, author VARCHAR, reason VARCHAR
 );
 CREATE TABLE audit (seq BIGINT, t BIGINT, kind VARCHAR, document VARCHAR, hash VARCHAR); -- see wattwell.ledger
+CREATE TABLE day_sums (site VARCHAR, t BIGINT, digest VARCHAR, sums BLOB); -- what KPIs add up, by UTC day
 CREATE TABLE documents (name VARCHAR, text VARCHAR);
 CREATE TABLE pruned (before BIGINT);
 CREATE VIEW readings_shown AS
@@ -49,3 +50,8 @@ CREATE OR REPLACE VIEW audit_shown AS
     SELECT seq, make_timestamp(t) AS utc, kind, document, hash FROM audit ORDER BY seq;
 """
 """What layout 1 lacks; it may be run again. The version is raised once the ledger holds what the tables do."""
+
+FROM_LAYOUT_2 = """
+CREATE TABLE IF NOT EXISTS day_sums (site VARCHAR, t BIGINT, digest VARCHAR, sums BLOB);
+"""
+"""What layout 2 lacks. A program of that layout must not write here any more: it would not drop what it outdates."""

@@ -1,4 +1,4 @@
-"""VictoriaMetrics (single-node) as the remote store.
+"""VictoriaMetrics as the remote store, single node or cluster.
 
 Each reading is one sample of ``wattwell_reading_value{site, meter, unit}``, in the meter's own unit, at its own time in
 milliseconds, which is all that VictoriaMetrics keeps. Two more labels stand only where they are needed:
@@ -7,56 +7,43 @@ milliseconds, which is all that VictoriaMetrics keeps. Two more labels stand onl
   samples at one time the highest revision counts. VictoriaMetrics itself would keep either of the two.
 * ``us="456"``: another reading of the meter came earlier in the same millisecond; these microseconds go with the time.
 
-It keeps decimal fractions to a part in 10^12: dials come back as they were sent, thirds do not to the last bit.
+KPI values are ``wattwell_kpi{site, kpi, window}`` at the end of their window, with ``revision`` likewise.
+
+It keeps the values that lie together as decimal fractions with one exponent, of some 18 digits from the largest on:
+dials come back as they were sent, thirds to a part in 10^12 where no neighbour is a million times as large.
 
 What is sent twice is the same sample twice, which VictoriaMetrics keeps as one with ``-dedup.minScrapeInterval=1ms``
 and counts twice without. It acknowledges what it holds in memory: a killed 1.79.5 was seen to lose what was up to 10
-seconds old. Its start time tells whether that may have happened (see :mod:`wattwell.store.outbox`).
+seconds old. Its start time tells whether that may have happened (see :mod:`wattwell.store.outbox`). In a cluster the
+nodes that are named tell, vminsert (which holds what it has not passed on) and vmstorage: where one of them starts
+anew or does not answer, what was not yet safe is sent again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import httpx
 from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
 from wattwell.config.settings import RemoteSettings
-from wattwell.errors import RemoteStoreError, UsageError
+from wattwell.errors import RemoteStoreError
 from wattwell.model import MeterKey
-from wattwell.store.outbox import Outgoing
+from wattwell.store import remote
+from wattwell.store.outbox import Outgoing, Refusal
+from wattwell.store.remote import MEASUREMENT, SECONDS, KpiPoint, Sample, head
+from wattwell.store.writer import LineWriter
 
-MEASUREMENT = "wattwell_reading"
 METRIC = "wattwell_reading_value"
-_LINES = 5000
-"""Readings in one request."""
-_SECONDS = 30.0
-"""How long a request may take."""
 _SETTLED_UPTIME = 1
 """Seconds that a server must have run: its start time is known to the second, and a second one must differ."""
 _MILLISECOND = 1000
-_SHOWN = 200
-_ESCAPED = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": r"\\"})
 _SAMPLE = re.compile(r"^([a-z_]+)(\{[^}]*\})? ([^ ]+)$", re.MULTILINE)
 _FLAG = re.compile(r'^flag\{name="([^"]+)", ?value="([^"]*)"', re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """A reading as the remote store holds it."""
-
-    at: int
-    """Microseconds UTC; whole milliseconds but for one that stands apart."""
-    revision: int
-    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,78 +75,109 @@ def lines(readings: Outgoing, units: Mapping[MeterKey, str]) -> Iterator[str]:
 
 def _head(key: MeterKey, unit: str | None) -> str:
     site, meter = key
-    tags = {"site": site, "meter": meter} | ({} if unit is None else {"unit": unit})
-    return MEASUREMENT + "".join(f",{name}={text.translate(_ESCAPED)}" for name, text in tags.items())
+    return head(MEASUREMENT, {"site": site, "meter": meter, "unit": unit})
 
 
 class VictoriaMetrics:
-    """A :class:`~wattwell.store.outbox.ReadingSink`; also reads back, for checks."""
+    """A :class:`~wattwell.store.remote.RemoteStore`."""
 
-    def __init__(self, url: str, influx: InfluxDBClient, http: httpx.Client, units: Mapping[MeterKey, str]) -> None:
-        self.url = url
-        self._influx = influx
-        self._writer = influx.write_api(write_options=SYNCHRONOUS)
+    kind: Literal["victoriametrics"] = "victoriametrics"
+    resolution = _MILLISECOND
+    exact = 1e-12
+
+    def __init__(
+        self, settings: RemoteSettings, writer: LineWriter, http: httpx.Client, units: Mapping[MeterKey, str]
+    ) -> None:
+        self.url = settings.url
+        self.nodes = settings.nodes
+        self._read_url = settings.read_url or settings.url
+        self._cluster = settings.read_url is not None
+        self._writer = writer
         self._http = http
         self._units = units
 
     @classmethod
     def open(cls, settings: RemoteSettings, units: Mapping[MeterKey, str]) -> VictoriaMetrics:
-        """Makes ready to talk to a server, which need not be there; UsageError for a token file without a token."""
-        headers = {} if settings.token_file is None else {"Authorization": f"Bearer {_token(settings.token_file)}"}
-        context = ssl.create_default_context()
+        """Makes ready to talk to a server, which need not be there; UsageError for a token or CA file without one."""
+        url, path = settings.url, settings.token_file
+        headers = {} if path is None else {"Authorization": f"Bearer {remote.token(path)}"}
+        context = remote.tls(settings)
         influx = InfluxDBClient(
-            settings.url, token="", org="-", timeout=round(_SECONDS * 1000), enable_gzip=True, ssl_context=context
+            url, token="", org="-", timeout=round(SECONDS * 1000), enable_gzip=True, ssl_context=context
         )
         for name, value in headers.items():
             influx.api_client.set_default_header(name, value)  # type: ignore[no-untyped-call]
-        http = httpx.Client(base_url=settings.url, headers=headers, timeout=_SECONDS, verify=context)
-        return cls(settings.url, influx, http, units)
+        http = httpx.Client(headers=headers, timeout=SECONDS, verify=context)
+        return cls(settings, LineWriter(url, influx, "-", "-", "ms"), http, units)
 
     def close(self) -> None:
         """Lets go of connections."""
-        self._writer.close()  # type: ignore[no-untyped-call]
-        self._influx.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
         self._http.close()
 
     # -- writing ----------------------------------------------------------------------------------------------
 
-    def write(self, readings: Outgoing) -> None:
+    def write(self, readings: Outgoing) -> list[Refusal]:
         """Sends readings, some thousand at a time; returns when all are acknowledged."""
-        text = list(lines(readings, self._units))
-        for first in range(0, len(text), _LINES):
-            record = "\n".join(text[first : first + _LINES])
-            try:
-                self._writer.write(bucket="-", record=record, write_precision="ms")  # type: ignore[arg-type]
-            except ApiException as error:
-                raise self._refusal(error.status, str(error.body or error.reason)) from error
-            except (HTTPError, OSError) as error:
-                raise self._unreachable(error) from error
+        refused = self._writer.write(list(lines(readings, self._units)))
+        return [readings.refusal(place, why) for place, why in refused.items()]
+
+    def write_kpis(self, points: Sequence[KpiPoint]) -> Sequence[str]:
+        """Sends KPI values."""
+        text = remote.kpi_lines(points, "wattwell", "kpi", _MILLISECOND, revised=True)
+        return list(self._writer.write(list(text)).values())
 
     def identity(self) -> str | None:
-        """The server's start; None while another start could still fall into the same second."""
-        server = self.server()
-        return None if server.uptime < _SETTLED_UPTIME else str(server.started)
+        """The starts of all its processes; None while another start could still fall into the same second."""
+        if not self._cluster:
+            server = self.server()
+            return None if server.uptime < _SETTLED_UPTIME else str(server.started)
+        starts = []
+        for node in self.nodes:
+            try:
+                server = self.node(node)
+            except RemoteStoreError:  # a cluster goes on without it: what it held unsafely is sent to the others
+                starts.append("away")
+                continue
+            if server.uptime < _SETTLED_UPTIME:
+                return None
+            starts.append(str(server.started))
+        return " ".join(starts)
 
     # -- asking -----------------------------------------------------------------------------------------------
 
     def server(self) -> Server:
-        """What the server says of itself on /metrics."""
-        text = self._get("/metrics").text
+        """What a single node says of itself on /metrics."""
+        server = self.node(self.url)
+        if "storageDataPath" not in server.flags:
+            raise self._stranger(self.url)
+        return server
+
+    def node(self, url: str) -> Server:
+        """What one process of a cluster says of itself on /metrics."""
+        text = self._get("/metrics", url).text
         flags = dict(_FLAG.findall(text))
         totals: dict[str, int] = {}
         for name, _, value in _SAMPLE.findall(text):
             if name in ("vm_app_start_timestamp", "vm_app_uptime_seconds", "vm_rows_ignored_total"):
                 totals[name] = totals.get(name, 0) + int(float(value))
-        if "storageDataPath" not in flags or "vm_app_start_timestamp" not in totals:
-            raise RemoteStoreError(
-                f"the remote store {self.url} is no single-node VictoriaMetrics of version 1.79 or later, or something"
-                " before it answers /metrics in its place; name the server itself in store.url"
-            )
+        if "vm_app_start_timestamp" not in totals:
+            raise self._stranger(url)
         return Server(
             started=totals["vm_app_start_timestamp"],
             uptime=totals.get("vm_app_uptime_seconds", 0),
             flags=flags,
             ignored=totals.get("vm_rows_ignored_total", 0),
+        )
+
+    def _stranger(self, url: str) -> RemoteStoreError:
+        if self._cluster:
+            remedy = "name the addresses of its processes in store.nodes"
+            return RemoteStoreError(f"{url} is no process of a VictoriaMetrics cluster; {remedy}")
+        return RemoteStoreError(
+            f"the remote store {url} is no single-node VictoriaMetrics of version 1.79 or later, or something"
+            " before it answers /metrics in its place; name the server itself in store.url, or of a cluster also"
+            " its vmselect in store.read_url"
         )
 
     def read(self, site: str, meter: str, start: int, end: int) -> list[Sample]:
@@ -168,7 +186,7 @@ class VictoriaMetrics:
         last = -(-end // _MILLISECOND) - 1
         span = {"match[]": match, "start": _seconds(start // _MILLISECOND), "end": _seconds(last)}
         found = []
-        for line in self._get("/api/v1/export", **span).text.splitlines():
+        for line in self._get("/api/v1/export", **span).iter_lines():
             series = json.loads(line)
             labels = series["metric"]
             revision, extra = int(labels.get("revision", 0)), int(labels.get("us", 0))
@@ -188,44 +206,26 @@ class VictoriaMetrics:
             counts[(labels["site"], labels["meter"]), int(labels.get("revision") or 0)] = int(float(each["value"][1]))
         return counts
 
-    def _get(self, path: str, **parameters: str) -> httpx.Response:
+    def latest(self, start: int, end: int) -> dict[MeterKey, int]:
+        """Time of the latest sample of each meter in ``[start, end)``, whole milliseconds."""
+        query = f"max by (site, meter) (tlast_over_time({METRIC}[{(end - start) // _MILLISECOND}ms]))"
+        last = _seconds(end // _MILLISECOND - 1)
+        found = self._get("/api/v1/query", query=query, time=last, nocache="1").json()["data"]["result"]
+        return {
+            (each["metric"]["site"], each["metric"]["meter"]): round(float(each["value"][1]) * 1000) * _MILLISECOND
+            for each in found
+        }
+
+    def _get(self, path: str, url: str | None = None, **parameters: str) -> httpx.Response:
+        where = url or self._read_url
         try:
-            response = self._http.get(path, params=parameters)
+            response = self._http.get(where + path, params=parameters)
         except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+            raise remote.unreachable(where, error) from error
         if response.status_code != 200:
-            raise self._refusal(response.status_code, response.text)
+            raise remote.refusal(where, response.status_code, response.text)
         return response
-
-    def _unreachable(self, error: Exception) -> RemoteStoreError:
-        cause: BaseException = error
-        while (deeper := cause.__cause__ or cause.__context__) is not None:
-            cause = deeper
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return RemoteStoreError(
-                f"the certificate of the remote store {self.url} is not trusted ({cause.verify_message}); renew it, or"
-                " name the file of its CA in the environment variable SSL_CERT_FILE"
-            )
-        said = (cause.strerror if isinstance(cause, OSError) else str(cause)) or type(cause).__name__
-        return RemoteStoreError(f"the remote store {self.url} does not answer ({said}); start it, or correct store.url")
-
-    def _refusal(self, status: int | None, text: str) -> RemoteStoreError:
-        if status in (401, 403):
-            return RemoteStoreError(
-                f"the remote store {self.url} does not let us in (HTTP {status}); check store.token_file"
-            )
-        said = " ".join(text.split())[:_SHOWN]
-        return RemoteStoreError(
-            f"the remote store {self.url} refuses (HTTP {status}: {said}); see its log and its disk"
-        )
 
 
 def _seconds(milliseconds: int) -> str:
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-
-
-def _token(path: Path) -> str:
-    token = path.read_text(encoding="utf-8").strip()
-    if not token:
-        raise UsageError(f"store.token_file {path} is empty; write a token into it")
-    return token
