@@ -85,7 +85,7 @@ def findings(document: Document) -> Section:
         )
         for each in found[:MOST]
     ]
-    note = f"Amounts are from the start of a finding to its end or to the end of the period. {more(found, 'finding')}"
+    note = f"Amounts are of the whole finding, also of what lies beyond the period. {more(found, 'finding')}"
     return Section(
         id="findings", title=title, blocks=(table("Findings, worth most first", columns, lines, note.strip()),)
     )
