@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analytics.balance import Quantity, SiteGrid, members
+from analytics.balance import Quantity, SiteGrid, members, served_by
 from analytics.evaluate import Rules, Window
 from analytics.windows import Sums, intervals_in
 from wattwell.intervals import Interval
-from wattwell.model import Bool, Float64, Int64, Issue, Meter, Site
+from wattwell.model import Issue, Meter, Site
 from wattwell.roles import HEAT_REMOVED_ROLE, HEAT_REUSE_ROLE, above
 from wattwell.units import AMOUNT_OF, CANONICAL, scale_to_canonical, shown
 
@@ -110,25 +110,17 @@ def _below_by_members(site: Site, child: Meter, parent: str) -> bool:
 
 def columns(site: Site, balance: Balance, grid: SiteGrid) -> list[Quantity]:
     """The columns TOTALS, then each child's, on each interval; usable where all in service have a value."""
-    served = {name: _served(site.meters[name], grid.start) for name in balance.meters}
-    usable = served[balance.parent].copy()
-    fed = np.zeros(len(usable), dtype=np.bool_)
-    measured = np.ones(len(usable))
-    for name in balance.meters:
-        usable &= ~np.isnan(grid.value[name]) | ~served[name]
-        measured = np.where(served[name], np.minimum(measured, grid.measured[name]), measured)
-        fed |= served[name] & (name != balance.parent)
-    usable &= fed
-    amounts = [np.where(usable & served[name], grid.value[name], 0.0) for name in balance.meters]
-    accuracy = [site.meters[name].accuracy for name in balance.meters]
-    explained = np.sum([share * np.abs(amount) for share, amount in zip(accuracy, amounts, strict=True)], axis=0)
-    first = Quantity(value=amounts[0], usable=usable, served=usable, measured=measured)
-    children: Float64 = np.sum(amounts[1:], axis=0)
-    return [first, *(replace(first, value=value) for value in (children, explained, *amounts[1:]))]
-
-
-def _served(meter: Meter, start: Int64) -> Bool:
-    return (start >= meter.in_service.start) & (start < meter.in_service.end)
+    value = np.stack([grid.value[name] for name in balance.meters])
+    served = np.stack([served_by(site.meters[name], grid.start) for name in balance.meters])
+    usable = served[0] & served[1:].any(axis=0) & (~np.isnan(value) | ~served).all(axis=0)
+    shares = np.stack([grid.measured[name] for name in balance.meters])
+    measured = np.minimum.reduce(np.where(served, shares, 1.0), axis=0, initial=1.0)
+    amounts = np.where(usable & served, value, 0.0)
+    accuracy = np.array([site.meters[name].accuracy for name in balance.meters])
+    explained = np.sum(accuracy[:, None] * np.abs(amounts), axis=0)
+    children = np.sum(amounts[1:], axis=0)
+    shown = (amounts[0], children, explained, *amounts[1:])
+    return [Quantity(value=each, usable=usable, served=usable, measured=measured) for each in shown]
 
 
 def close(site: Site, balance: Balance, window: Window, sums: Sums, rules: Rules) -> Closure:

@@ -79,11 +79,11 @@ class Totals:
             np.maximum(self.peaks, other.peaks),
         )
 
-    def of(self, name: str, layout: Layout) -> Sums:
-        """One figure's."""
+    def of(self, name: str, layout: Layout, most: int | None = None) -> Sums:
+        """One figure's; of its quantities the first ``most``."""
         place, peak = layout.place[name], layout.peak.get(name)
         return Sums(
-            sums=tuple(self.sums[layout.rows[name]].tolist()),
+            sums=tuple(self.sums[layout.rows[name]][:most].tolist()),
             usable=int(self.usable[place]),
             measured=int(self.measured[place]),
             peak=-math.inf if peak is None else float(self.peaks[peak]),
@@ -156,18 +156,6 @@ def part(block: DayBlock, low: int, high: int) -> Totals:
 def whole(block: DayBlock) -> Totals:
     """The sums over all of a block's day."""
     return part(block, 0, block.values.shape[1])
-
-
-def total(days: Sequence[Totals], layout: Layout) -> Totals:
-    """The sum of whole days, correctly rounded."""
-    figures, peaks = len(layout.place), len(layout.peak)
-    sums = zip(*(day.sums.tolist() for day in days), strict=True)
-    return Totals(
-        np.array([math.fsum(column) for column in sums]) if days else np.zeros(len(layout.owner)),
-        sum((day.usable for day in days), np.zeros(figures, dtype=np.int64)),
-        sum((day.measured for day in days), np.zeros(figures, dtype=np.int64)),
-        np.maximum.reduce([day.peaks for day in days], axis=0, initial=-np.inf) if days else np.full(peaks, -np.inf),
-    )
 
 
 def window_sums(

@@ -14,6 +14,7 @@ from tests.support import T0, a_meter
 from wattwell.engine.book import KpiBook
 from wattwell.intervals import DAY, MINUTE, Interval
 from wattwell.model import Certificate, IntervalValues, KpiValue, Meter, Site, SiteIntervals
+from wattwell.store.protocol import DaySums
 from wattwell.units import CANONICAL, QuantityKind
 
 GRID = 15 * MINUTE
@@ -44,6 +45,7 @@ class Cells:
 
     def __init__(self) -> None:
         self.columns: dict[tuple[str, str], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self.kept: dict[tuple[str, int, str], bytes] = {}
 
     def put(
         self,
@@ -73,6 +75,15 @@ class Cells:
         recovered = np.zeros(len(at), dtype=np.bool_)
         values = IntervalValues(start=at, value=value, measured=measured, recovered=recovered)
         return SiteIntervals(meters=tuple(known), meter=where, values=values)
+
+    def day_sums(self, site: str, digest: str, start: int, end: int) -> Mapping[int, bytes]:
+        """See ``ReadingStore.day_sums``."""
+        days = range(start, end, DAY)
+        return {day: self.kept[site, day, digest] for day in days if (site, day, digest) in self.kept}
+
+    def keep_day_sums(self, kept: Sequence[DaySums]) -> None:
+        """See ``ReadingStore.keep_day_sums``; nothing is dropped by itself."""
+        self.kept |= {(each.site, each.day, each.digest): each.sums for each in kept}
 
 
 def cells(values: Mapping[str, Sequence[float]], site: str = "s") -> Cells:

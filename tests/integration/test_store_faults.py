@@ -249,7 +249,7 @@ BAD = {
     "sqlite": (sqlite, "is not a DuckDB file"),
     "foreign": (foreign, "is a DuckDB file of another program; name another file in store.url"),
     "damaged": (damaged, "is damaged .*; restore it from a backup, or back-fill into a new one"),
-    "layout": (of_another_layout, "has layout 99, this Wattwell reads layouts 1 and 2; use the version that wrote it"),
+    "layout": (of_another_layout, "has layout 99, this Wattwell reads layouts 1 to 3; use the version that wrote it"),
     "directory": (lambda path: path.mkdir(), "Is a directory"),
     "no folder": (lambda path: path.parent.rmdir(), "its folder does not exist; create"),
 }

@@ -11,6 +11,7 @@ from tests.support import T0, readings_of
 from wattwell.intervals import MINUTE
 from wattwell.ledger import first_break
 from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.protocol import DaySums
 from wattwell.store.schema import FROM_LAYOUT_1
 
 LAYOUT_1 = (Path(__file__).resolve().parents[1] / "golden" / "store" / "layout1.sql").read_text()
@@ -56,3 +57,17 @@ def test_what_a_store_of_layout_1_holds_is_kept(tmp_path: Path, crashed: bool) -
     with duckdb.connect(path) as con:
         revisions = con.execute("SELECT revision, count(*) FROM readings GROUP BY revision ORDER BY 1").fetchall()
     assert revisions == [(0, 30), (1, 1)]
+
+
+def test_a_store_of_layout_2_gets_a_table_for_sums(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    DuckdbStore.open(path, lambda: T0).close()
+    with duckdb.connect(path) as con:
+        con.execute("DROP TABLE day_sums; UPDATE meta SET version = 2")
+    store = DuckdbStore.open(path, lambda: T0)
+    store.keep_day_sums([DaySums("s", T0, "d", b"x")])
+    assert store.audit() == []
+    store.close()
+    again = DuckdbStore.open(path, lambda: T0)
+    assert (again.layout, again.day_sums("s", "d", T0, T0 + 1)) == (3, {T0: b"x"})
+    again.close()

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from analytics.evaluate import Window
 from tests.collecting import site as bare_site
-from wattwell.engine.spans import WINDOWS, parse_time, windows
+from wattwell.engine.spans import WINDOWS, in_turn, parse_time, windows
 from wattwell.errors import UsageError
 from wattwell.intervals import DAY, HOUR, MINUTE, iso, parse_iso
 from wattwell.model import Site
@@ -220,3 +221,18 @@ def test_many_days_are_as_long_as_they_are() -> None:
         parse_iso(end) - parse_iso(start) for start, end, _ in asked("day", "2025-01", "2026-01", zone="Asia/Beirut")
     )
     assert total == 365 * DAY
+
+
+def test_names_take_turns_and_come_out_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wattwell.engine.spans._TURN", 2)
+    spans = [list(windows(site(), "24h", DAY, DAY + count * GRID, 0, GRID)) for count in (5, 3, 5)]
+    asked: list[tuple[str, int]] = []
+
+    def value(name: str, window: Window) -> tuple[str, int]:
+        asked.append((name, window.interval.end))
+        return asked[-1]
+
+    found = in_turn(["a", "b", "a"], spans, value)
+    assert found == [(name, w.interval.end) for name, each in zip("aba", spans, strict=True) for w in each]
+    assert [name for name, _ in asked] == list("aabbaaaabaaaa")
+    assert in_turn([], [], value) == []

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -34,6 +35,15 @@ class Changed:
     site: str
     start: int
     end: int
+
+
+class Analyse(Protocol):
+    """:func:`analyse`, or what has the same effect."""
+
+    def __call__(
+        self, store: ReadingStore, meters: Mapping[MeterKey, Meter], grid: int, *, dirt: DirtySet | None = None
+    ) -> list[Changed]:
+        """Computes ``dirt``, stores what comes of it, and clears it; what interval values may have changed."""
 
 
 def analyse(

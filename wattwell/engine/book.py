@@ -6,22 +6,27 @@ over a year costs its days, not its intervals, and a new reading costs one day.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from analytics.balance import Quantity, SiteGrid, Terms, inputs, lay_out, members, quantities, sides
 from analytics.closure import TOTALS, Balance, Closure, balances, close, columns
 from analytics.evaluate import Rules, Window, evaluate
+from analytics.fold import FOREVER
 from analytics.kpi import KPIS
-from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, hours_within, total, whole, window_sums
+from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, hours_within, whole, window_sums
 from wattwell.config.settings import Config
 from wattwell.engine.analyse import Changed
 from wattwell.engine.power import power_columns
+from wattwell.engine.recent import Recent
+from wattwell.engine.whole_days import SiteDays, WholeDays
+from wattwell.errors import StoreError
 from wattwell.intervals import DAY, HOUR, Interval, floor_to, starts
 from wattwell.model import Float64, KpiValue, Meter, Site, SiteIntervals
 from wattwell.store.protocol import ReadingStore
@@ -30,31 +35,6 @@ _BULK_DAYS = 31
 """Days loaded at once."""
 AMOUNTS = ("e_dc", "e_it", "import", "water", "water_total", "carbon_location", "carbon_market")
 """Quantities that are asked for by themselves, not as a side of a KPI."""
-_K = TypeVar("_K", bound=Hashable)
-_V = TypeVar("_V")
-
-
-class _Recent(Generic[_K, _V]):
-    """The most recently used entries, at most ``size``."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[_K, _V] = OrderedDict()
-
-    def get(self, key: _K) -> _V | None:
-        if key in self._entries:
-            self._entries.move_to_end(key)
-        return self._entries.get(key)
-
-    def put(self, key: _K, value: _V) -> None:
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        while len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-
-    def drop(self, stale: Callable[[_K], bool]) -> None:
-        for key in [key for key in self._entries if stale(key)]:
-            del self._entries[key]
 
 
 @dataclass(slots=True)
@@ -79,8 +59,8 @@ class _SiteBook:
     """The real meters that are balanced."""
     behind: dict[tuple[str, ...], tuple[Meter, ...]] = field(default_factory=dict)
     """The real meters behind some quantities."""
-    totals: dict[int, Totals] = field(default_factory=dict)
-    """By UTC midnight: the sums of a whole day."""
+    made: deque[int] = field(default_factory=lambda: deque(maxlen=4))
+    """The days whose intervals were laid out last."""
 
 
 @dataclass(slots=True)
@@ -103,11 +83,16 @@ class KpiBook:
         self._grid = config.grid
         self._rules = Rules(grid=config.grid, full=config.full, provisional=config.provisional)
         self._lock = threading.RLock()
-        self._blocks: _Recent[tuple[str, int], DayBlock] = _Recent(2 * _BULK_DAYS + 8 * len(config.sites))
-        self._middles: _Recent[tuple[str, int, int], Totals] = _Recent(1024 + 16 * len(config.sites))
-        self._windows: _Recent[tuple[str, int, int], Totals] = _Recent(1024 + 16 * len(config.sites))
+        self._blocks: Recent[tuple[str, int], DayBlock] = Recent(2 * _BULK_DAYS + 8 * len(config.sites))
+        self._middles: Recent[tuple[str, int, int], Totals] = Recent(1024 + 16 * len(config.sites))
+        self._windows: Recent[tuple[str, int, int], Totals] = Recent(1024 + 16 * len(config.sites))
         self._beside: dict[str, _Beside] = {}
         self._sites = {site.id: _open(site, self._powers) for site in config.sites.values()}
+        self._whole = WholeDays(store)
+        self._summed = {
+            name: SiteDays(name, book.layout, (book.site, self._grid, self._powers), partial(self._days, book))
+            for name, book in self._sites.items()
+        }
 
     def forget(self, changes: Iterable[Changed]) -> None:
         """Drops what was made from interval values that have changed."""
@@ -121,14 +106,43 @@ class KpiBook:
 
         with self._lock:
             for site in spans:
-                totals = self._sites[site].totals
-                days = self._beside[site].days if site in self._beside else {}
-                for kept in (totals, days):
-                    for day in [day for day in kept if touched(site, day, day + DAY)]:
-                        del kept[day]
+                kept = self._beside[site].days if site in self._beside else {}
+                for day in [day for day in kept if touched(site, day, day + DAY)]:
+                    del kept[day]
+            self._whole.forget(touched)
             self._blocks.drop(lambda key: touched(key[0], key[1], key[1] + DAY))
             self._middles.drop(lambda key: touched(*key))
             self._windows.drop(lambda key: touched(*key))
+
+    def follow(self, analysis: Callable[[], list[Changed]]) -> list[Changed]:
+        """Runs an analysis and drops what was made from interval values that it has changed; all, where it fails."""
+        try:
+            changed = analysis()
+        except BaseException:
+            self.forget(Changed(site, -FOREVER, FOREVER) for site in self._sites)
+            raise
+        self.forget(changed)
+        return changed
+
+    def keep(self, now: int) -> None:
+        """Stores the sums of days that are over, for those who ask after this process has ended; ``now``: UTC.
+
+        No analysis may be under way.
+        """
+        with self._lock:
+            self._whole.keep(self._summed, now)
+
+    def keep_meanwhile(self, analysing: threading.Lock, now: int) -> None:
+        """The same for who only asks: not while an analysis is under way, which will do it when it is done.
+
+        A store that cannot take the sums is no fault of the figures; the next analysis tries again, and says so.
+        """
+        if analysing.acquire(blocking=False):
+            try:
+                with contextlib.suppress(StoreError):
+                    self.keep(now)
+            finally:
+                analysing.release()
 
     def ready(self, days: Iterable[tuple[str, int]]) -> None:
         """Makes the blocks of these (site, UTC midnight) that are not at hand, those of a day in one read."""
@@ -210,9 +224,8 @@ class KpiBook:
         book = self._sites[site]
         with self._lock:
             chosen = book.balances if kpi is None else book.concerned[kpi]
-            sums = [self._sums(book, _key(balance), window.interval) for balance in chosen]
-        if kpi is not None:
-            sums = [replace(each, sums=each.sums[: len(TOTALS)]) for each in sums]
+            shown = None if kpi is None else len(TOTALS)
+            sums = [self._sums(book, _key(balance), window.interval, shown) for balance in chosen]
         return [
             close(book.site, balance, window, found, self._rules) for balance, found in zip(chosen, sums, strict=True)
         ]
@@ -272,7 +285,8 @@ class KpiBook:
     def _spread(self, book: _SiteBook, found: SiteIntervals, start: int, end: int) -> SiteGrid:
         return lay_out(book.site, found, (*book.stored, *book.meters), starts(start, end, self._grid), self._grid)
 
-    def _sums(self, book: _SiteBook, name: str, span: Interval) -> Sums:
+    def _sums(self, book: _SiteBook, name: str, span: Interval, most: int | None = None) -> Sums:
+        """A figure's sums over a span; of its quantities the first ``most``."""
         key = (book.site.id, span.start, span.end)
         known = self._windows.get(key)
         if known is None:
@@ -284,40 +298,35 @@ class KpiBook:
                 lambda first, end: self._middle(book, first, end),
             )
             self._windows.put(key, known)
-        return known.of(name, book.layout)
+        return known.of(name, book.layout, most)
 
     def _middle(self, book: _SiteBook, first: int, end: int) -> Totals:
         key = (book.site.id, first, end)
         known = self._middles.get(key)
         if known is None:
-            days = range(first, end, DAY)
-            self._load(book, [day for day in days if day not in book.totals])
-            known = total([book.totals[day] for day in days], book.layout)
+            known = self._whole.total(self._summed[book.site.id], first, end)
             self._middles.put(key, known)
         return known
 
     def _block(self, book: _SiteBook, day: int) -> DayBlock:
         known = self._blocks.get((book.site.id, day))
         if known is None:
-            walking = self._blocks.get((book.site.id, day - DAY)) is not None
+            # A window has its two ends; who asks for a third day in turn goes on.
+            walking = {day - DAY, day - 2 * DAY} <= set(book.made)
             made = self._make(book, day, _BULK_DAYS if walking else 1)
             # Days ahead without data have not come yet: at the live edge they would only push others out.
             filled = max((place for place, block in enumerate(made) if block.usable[:, -1].any()), default=0)
             for offset, block in enumerate(made[: filled + 1]):
                 self._blocks.put((book.site.id, day + offset * DAY), block)
+                book.made.append(day + offset * DAY)
             known = made[0]
         return known
 
-    def _load(self, book: _SiteBook, days: Sequence[int]) -> None:
-        """Makes the totals of days that are not known, a stretch at a time."""
-        for index, day in enumerate(days):
-            if (made := self._blocks.get((book.site.id, day))) is not None:
-                book.totals[day] = whole(made)
-            if day in book.totals:
-                continue
-            ahead = [d for place, d in enumerate(days[index : index + _BULK_DAYS]) if d == day + place * DAY]
-            for offset, block in enumerate(self._make(book, day, len(ahead))):
-                book.totals[day + offset * DAY] = whole(block)
+    def _days(self, book: _SiteBook, day: int, count: int) -> list[Totals]:
+        """The sums of so many whole days from ``day`` on, from their interval values."""
+        at_hand = [self._blocks.get((book.site.id, day + place * DAY)) for place in range(count)]
+        known = [whole(block) for block in at_hand if block is not None]
+        return known if len(known) == count else [whole(block) for block in self._make(book, day, count)]
 
     def _make(self, book: _SiteBook, day: int, count: int) -> list[DayBlock]:
         found = self._store.intervals(book.site.id, book.stored, day, day + count * DAY)

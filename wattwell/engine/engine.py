@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from analytics.rollup import roll_up
 from collector.ingest import UNMAPPED_STATE, read_unmapped
 from wattwell.config.settings import Config
 from wattwell.engine import shapes
-from wattwell.engine.analyse import analyse
+from wattwell.engine.analyse import Analyse, analyse
 from wattwell.engine.auditor import Auditor
 from wattwell.engine.book import KpiBook
 from wattwell.engine.commission import Commissioning, document
@@ -36,7 +37,7 @@ from wattwell.engine.report_schedule import ReportSchedule
 from wattwell.engine.reports import Reports
 from wattwell.engine.retention import horizon, month_starts
 from wattwell.engine.signals import powers_of
-from wattwell.engine.spans import ROLLING, parse_time, windows
+from wattwell.engine.spans import ROLLING, in_turn, parse_time, windows
 from wattwell.engine.suggest import suggestions
 from wattwell.engine.watch import AlertWatch
 from wattwell.errors import UsageError
@@ -65,8 +66,8 @@ class Engine:
         ``detector``: None where nobody looks for findings; those on record are shown all the same. ``expectations``:
         None where nothing can be expected of any site.
         """
-        self.config = config
-        self.store = store
+        self.config, self.store = config, store
+        self.analyse: Analyse = analyse
         self._clock = clock
         self._meters = {
             (site.id, meter.id): meter
@@ -121,8 +122,7 @@ class Engine:
             self.kpi_series.before(dirt, self._clock())
             self.schedule.touched.before(dirt)
             self._found.expect(dirt)
-            changed = analyse(self.store, self._meters, self.config.grid, dirt=dirt)
-            self._book.forget(changed)
+            changed = self._book.follow(lambda: self.analyse(self.store, self._meters, self.config.grid, dirt=dirt))
             if changed:
                 self._commissioning.changed()
             self._auditor.after(changed)
@@ -130,6 +130,7 @@ class Engine:
             self.schedule.touched.after(changed)
             self._found.step(changed, cold=cold)
             self.watch.step(self._clock(), changed)
+            self._book.keep(self._clock())
         return bool(changed)
 
     def catch_up(self) -> None:
@@ -240,10 +241,10 @@ class Engine:
         for chosen in self._chosen(site):
             since = None if start is None else parse_time(start, chosen.zone)
             until = None if end is None else parse_time(end, chosen.zone)
-            for name in names:
-                live = self._book.live_edge(chosen.id, name, now)
-                spans = windows(chosen, window, since, until, live, self.config.grid)
-                found.extend(self.value(chosen.id, name, span) for span in spans)
+            lives = [self._book.live_edge(chosen.id, name, now) for name in names]
+            spans = [list(windows(chosen, window, since, until, live, self.config.grid)) for live in lives]
+            found += in_turn(names, spans, partial(self.value, chosen.id))
+            self._book.keep_meanwhile(self._analysing, now)
         asked = [Asked(value, (value,)) for value in found]
         return asked if site is not None else [*asked, *self._rolled_up(found, window, many=start is not None)]
 

@@ -23,7 +23,7 @@ from analytics.report.limits import judge
 from analytics.report.limits import spans as limit_spans
 from analytics.report.method import method
 from analytics.report.metrics import metrics
-from analytics.report.model import METHOD, Inputs, Judged, Period, Report, SiteHead
+from analytics.report.model import METHOD, Headline, Inputs, Judged, Period, Report, SiteHead
 from analytics.report.renewables import renewables
 from analytics.report.rows import rows
 from analytics.report.water import water
@@ -43,7 +43,7 @@ from wattwell.store.protocol import ReadingStore
 
 _HEADLINE_KPIS = ("pue", "wue", "ref")
 _AMOUNTS = ("e_dc", "water", "carbon_location", "import", "water_total")
-_NOT_LOOKED = "not available: nobody has looked for findings at this site yet"
+_NOT_LOOKED = "Nobody has looked for findings at this site yet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,27 +77,21 @@ class ReportMaker:
         values = {name: self._told.value(site.id, name, asked.current) for name in KPIS}
         compared = {name: self._compared(site, window) for name, window in _windows(asked).items()}
         amounts = {name: self._amounts(site, window.interval) for name, window in _windows(asked).items()}
-        first_page = headlines(site, compared, amounts, self._rules.full)
+        first_page = headlines(site, compared, amounts, self._rules)
         emitted, used = carbon(data), energy(data)
         renewed, balance = renewables(data), water(data, values["water_reclaimed_share"].value)
         step = "day" if asked.kind == "month" else "month"
-        told = {
-            name: [each for each in found if _within(each, low, high, span)]
-            for name, found, low, high in (
-                ("findings", self._told.findings(site.id, iso(span.start), iso(span.end)), "start", "end"),
-                ("alerts", self._told.alerts(site.id), "fired_at", "resolved_at"),
-            )
-        }
+        told, corrections = self._told_of(site, span), self._corrections(site, span)
         return Report(
             kind=asked.kind,
             site=_head(site),
             period=_period(asked, self._grid),
             status="draft",
             revision=None,
-            inputs=self._inputs(site, span, digest.hex, [asdict(each) for each in first_page]),
+            inputs=self._inputs(site, digest.hex, first_page, corrections, told),
             headlines=first_page,
             kpis=tuple(kpi_document(value) for value in values.values() if not _lacks(value)),
-            metrics=metrics(data, values, emitted),
+            metrics=metrics(data, values, emitted, self._rules.provisional),
             rows=rows(data, step, self._rules),
             demand=demand(data, self._rules.provisional),
             weather=weather(data, "hour" if asked.kind == "month" else "day"),
@@ -111,7 +105,8 @@ class ReportMaker:
             findings=tuple(told["findings"]),
             findings_note=None if self._told.looked(site.id) else _NOT_LOOKED,
             alerts=tuple(told["alerts"]),
-            events=tuple(self._told.events(site.id, iso(span.start), iso(span.end))),
+            events=tuple(told["events"]),
+            corrections=tuple(corrections),
             meters=data.meters,
             gate=checked(data, values, used, balance),
             caveats=caveats(data, values),
@@ -133,26 +128,49 @@ class ReportMaker:
         }
         return made if money is None else made | {"cost": money}
 
+    def _told_of(self, site: Site, span: Interval) -> dict[str, list[Document]]:
+        """Findings and alerts that touch the span, and the meter events in it that stand."""
+        ends = (iso(span.start), iso(span.end))
+        findings, alerts = self._told.findings(site.id, *ends), self._told.alerts(site.id)
+        return {
+            "findings": [each for each in findings if _within(each, "start", "end", span)],
+            "alerts": [each for each in alerts if _within(each, "fired_at", "resolved_at", span)],
+            "events": [each for each in self._told.events(site.id, *ends) if each["state"] != "withdrawn"],
+        }
+
+    def _corrections(self, site: Site, span: Interval) -> list[Document]:
+        entered = (each for each in self._store.corrections() if each.site == site.id)
+        return [correction_document(each) for each in entered if span.start <= each.at < span.end]
+
     def _limits(self, site: Site, asked: Spans) -> tuple[Judged, ...]:
-        value = self._told.value(site.id, "pue", asked.trailing if asked.kind == "month" else asked.current).value
+        """Of a year that is over its own PUE is judged, else that of the 365 days up to the end of the data."""
+        whole = asked.kind == "year" and asked.over
+        window = asked.current if whole else asked.trailing
+        value = self._told.value(site.id, "pue", window).value
         zone, full = site.zone, asked.full
         days = (local_date(full.start, zone), local_date(full.end - 1, zone) + timedelta(days=1))
+        last = local_date(max(window.interval.end - 1, window.interval.start), zone)
+        span = asked.name if whole else f"the 365 days to {last}"
         return tuple(
-            Judged(limit=limit, value=value, judgement=judge(limit, value)) for limit in limit_spans(site, *days)
+            Judged(limit=limit, value=value, span=span, judgement=judge(limit, value))
+            for limit in limit_spans(site, *days)
         )
 
-    def _inputs(self, site: Site, span: Interval, intervals: str, compared: Sequence[Mapping[str, object]]) -> Inputs:
-        corrections = [
-            correction_document(each)
-            for each in self._store.corrections()
-            if each.site == site.id and span.start <= each.at < span.end
-        ]
+    def _inputs(
+        self,
+        site: Site,
+        intervals: str,
+        first_page: Sequence[Headline],
+        corrections: list[Document],
+        told: Mapping[str, list[Document]],
+    ) -> Inputs:
         made = Inputs(
             digest="",
             intervals=intervals,
-            comparisons=_sha({"headlines": list(compared)}),
+            comparisons=_sha({"headlines": [asdict(each) for each in first_page]}),
             configuration=_sha({"site": plain(site), "grid": self._grid, "coverage": plain(self._rules)}),
             corrections=_sha({"corrections": corrections}),
+            told=_sha(told),
             program=f"wattwell {wattwell.__version__}",
             method=METHOD,
         )

@@ -22,7 +22,7 @@ from wattwell.engine.figures import LATE, PROGRAM, RECONFIGURED
 from wattwell.engine.queries import Document
 from wattwell.engine.report_spans import Spans, spans
 from wattwell.engine.report_store import KIND, name_of, packed, stored_text
-from wattwell.errors import UnknownError, UsageError
+from wattwell.errors import StoreError, UnknownError, UsageError
 from wattwell.intervals import SECOND, iso, parse_iso
 from wattwell.ledger import Entry, canonical
 from wattwell.model import Site
@@ -30,7 +30,8 @@ from wattwell.store.protocol import ReadingStore
 
 FIRST = "period over"
 REPROGRAMMED = "another version of the program or of its method"
-_LISTED = ("site", "window", "key", "name", "revision", "provisional", "author", "reason")
+_MOST_REASONS = 3
+_LISTED = ("site", "window", "key", "name", "revision", "provisional", "author", "reason", "sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ class Reports:
         differing = () if latest is None else changes(latest, plain(made))
         if latest is not None and not differing:
             return Outcome(document=latest)
-        why = reason or (FIRST if latest is None else _why(latest["inputs"], asdict(made.inputs)))
+        why = reason or (FIRST if latest is None else _why(latest, plain(made)))
         return Outcome(document=self._enter(made, latest, differing, author, why), new=True)
 
     def _enter(
@@ -173,7 +174,11 @@ class Reports:
     # -- what is stored ---------------------------------------------------------------------------------------
 
     def _asked(self, site: str, key: str) -> Spans:
-        return spans(self._site(site), key, self._live(site))
+        chosen, live = self._site(site), self._live(site)
+        asked = spans(chosen, key, live)
+        if asked.full.start >= live:
+            raise UsageError(f"{asked.name} has not begun at {site}: no report can be made of it")
+        return asked
 
     def _site(self, site: str) -> Site:
         if site not in self._config.sites:
@@ -194,7 +199,10 @@ class Reports:
 
     def _load(self, listed: Document) -> Document:
         name = name_of(listed["site"], listed["key"], listed["revision"])
-        return _parsed(stored_text(self._store, name))
+        text = stored_text(self._store, name)
+        if hashlib.sha256(text.encode()).hexdigest() != listed["sha256"]:
+            raise StoreError(f"the stored {name} is not the one that was issued; take it from a backup")
+        return _parsed(text)
 
 
 def plain(made: Report | FleetReport) -> Document:
@@ -212,11 +220,17 @@ def obstacles(asked: Spans, made: Report) -> tuple[str, ...]:
 
 
 def _why(old: Document, new: Document) -> str:
-    """What has changed among the inputs."""
+    """What has changed among the inputs; corrections in the period by who entered them and why."""
+    before, after = old["inputs"], new["inputs"]
+    entered = [each for each in new["corrections"] if each not in old["corrections"]]
+    said = [f"{each['event']} of {each['meter']} entered by {each['author']}: {each['reason']}" for each in entered]
+    reconfigured = before["configuration"] != after["configuration"]
+    compared = before["comparisons"] != after["comparisons"] and not reconfigured
     reasons = {
-        LATE: old["intervals"] != new["intervals"] or old["corrections"] != new["corrections"],
-        RECONFIGURED: old["configuration"] != new["configuration"],
-        REPROGRAMMED: (old["program"], old["method"]) != (new["program"], new["method"]),
+        "; ".join(said[:_MOST_REASONS]): bool(said),
+        LATE: (before["intervals"] != after["intervals"] or compared) and not said,
+        RECONFIGURED: reconfigured,
+        REPROGRAMMED: (before["program"], before["method"]) != (after["program"], after["method"]),
     }
     return "; ".join(reason for reason, holds in reasons.items() if holds) or LATE
 

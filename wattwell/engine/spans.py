@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from typing import TypeVar
 
 from analytics.evaluate import Window
 from wattwell.errors import UsageError
@@ -27,6 +28,8 @@ ROLLING = {"1h": HOUR, "24h": 24 * HOUR, "7d": 7 * DAY, "30d": 30 * DAY, "365d":
 """Rolling windows: exact durations."""
 WINDOWS = (*ROLLING, *CALENDAR, "ytd")
 """Every window one may ask for."""
+_TURN = 400
+_T = TypeVar("_T")
 _YEAR = re.compile(r"\d{4}")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -85,6 +88,18 @@ def windows(site: Site, name: str | None, start: int | None, end: int | None, li
             yield Window(name=name, interval=Interval(span.start, closed), cut=closed < span.end)
     else:
         raise UsageError(f"window {name!r} is not known; use one of {', '.join(WINDOWS)}")
+
+
+def in_turn(names: Sequence[str], spans: Sequence[Sequence[Window]], value: Callable[[str, Window], _T]) -> list[_T]:
+    """The value of each name over each of its windows, name by name.
+
+    Names take turns over some hundred windows: what was summed for one of them is at hand for the others.
+    """
+    found: list[list[_T]] = [[] for _ in names]
+    for place in range(0, max(map(len, spans), default=0), _TURN):
+        for values, name, each in zip(found, names, spans, strict=True):
+            values += [value(name, window) for window in each[place : place + _TURN]]
+    return [value for values in found for value in values]
 
 
 def _calendar(site: Site, name: str, since: int | None, until: int) -> Iterator[Interval]:

@@ -184,10 +184,11 @@ class AnalysisTable(Ledgers, DaySumsTable):
 
     def _interval_columns(self, numbers: Int64, start: int, end: int) -> dict[str, NDArray[Any]]:
         """Interval values that start in ``[start, end)``, by the place of their meter in ``numbers`` and by time."""
-        query = "SELECT series, t, value, measured, recovered FROM intervals WHERE t >= ? AND t < ?"
+        query, tables = "SELECT series, t, value, measured, recovered FROM intervals WHERE t >= ? AND t < ?", {}
         if 2 * len(numbers) < len(self._keys):  # else most rows are wanted, and a join would mix up their order
             query += " AND series IN (SELECT s FROM wanted)"
-        found = self.columns(query, [start, end], wanted={"s": numbers})
+            tables["wanted"] = {"s": numbers}
+        found = self.columns(query, [start, end], **tables)
         series = found.pop("series")
         last = max(int(series.max(initial=0)), int(numbers.max(initial=0)))
         places = np.full(last + 1, len(numbers), dtype=np.int64)  # behind all others: what is not wanted

@@ -249,7 +249,7 @@ def _fetch_columns(result: duckdb.DuckDBPyConnection) -> dict[str, NDArray[Any]]
     return {name: np.asarray(column) for name, column in result.fetchnumpy().items()}
 
 
-def connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Opens or creates a DuckDB file; StoreLocked when another process has it, StoreError when it cannot be had."""
     try:
         folder, known = path.parent.is_dir(), path.exists()
@@ -258,7 +258,9 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     if not folder:
         raise StoreError(f"store {path}: its folder does not exist; create {path.parent}")
     try:
-        return duckdb.connect(path, config=_SETTINGS)
+        connection = duckdb.connect(path, read_only=read_only, config=_SETTINGS)
+        # In a process without a program file, as workers are, it would stand in the midst of what a command prints.
+        return connection.execute("SET enable_progress_bar = false")
     except duckdb.Error as error:
         found = translated(error, path)
         if isinstance(found, StoreFull) and not known:

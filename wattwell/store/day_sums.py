@@ -41,9 +41,12 @@ class DaySumsTable(Database):
         with self.transaction() as con:
             for each in kept:
                 self._day_sums_to[each.site] = max(each.day, self._day_sums_to.get(each.site, NEVER))
-            con.register("kept", columns)
-            con.execute("DELETE FROM day_sums USING kept WHERE day_sums.site = kept.site AND day_sums.t = kept.t")
-            con.execute("INSERT INTO day_sums SELECT site, t, digest, sums FROM kept")
+            con.register("new_sums", columns)
+            con.execute(
+                "DELETE FROM day_sums USING new_sums AS fresh WHERE day_sums.site = fresh.site AND day_sums.t = fresh.t"
+            )
+            con.execute("INSERT INTO day_sums SELECT site, t, digest, sums FROM new_sums")
+            con.unregister("new_sums")  # or it would hold all of them until the next time
 
     def drop_day_sums(self, con: duckdb.DuckDBPyConnection, spans: Collection[tuple[str, int, int]]) -> None:
         """Drops the sums of all days that (site, start, end) touch; within a transaction."""
@@ -56,7 +59,7 @@ class DaySumsTable(Database):
             return
         sites, lows, highs = zip(*stale, strict=True)
         con.register(
-            "outdated",
+            "old_sums",
             {
                 "site": np.array(sites, dtype=np.object_),
                 "low": np.array(lows, dtype=np.int64),
@@ -64,7 +67,7 @@ class DaySumsTable(Database):
             },
         )
         con.execute(
-            "DELETE FROM day_sums USING outdated WHERE day_sums.site = outdated.site"
+            "DELETE FROM day_sums USING old_sums AS outdated WHERE day_sums.site = outdated.site"
             " AND day_sums.t >= outdated.low AND day_sums.t < outdated.high AND day_sums.t >= ?",
             [min(lows)],
         )

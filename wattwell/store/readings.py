@@ -35,6 +35,8 @@ class ReadingTable(Ledgers):
 
     _held_after = 2**62
     """Accepted readings of later commits are not pruned."""
+    _most = 2
+    """Where more than one in so many meters is wanted, all are read."""
 
     def commit(self, readings: Readings, rejects: Sequence[Reject]) -> Committed:
         """Adds readings and rejects in one durable transaction."""
@@ -163,7 +165,7 @@ class ReadingTable(Ledgers):
         """Times, ascending, and values of each meter in ``[start, end)``."""
         numbers = self.numbers(keys)
         query = "SELECT series, t, coalesce(value, 'nan') AS value FROM readings WHERE t >= ? AND t < ?"
-        if 2 * len(numbers) < len(self._keys):  # else most rows are wanted, and a join would mix up their order
+        if self._most * len(numbers) < len(self._keys):  # else most are wanted, and a join would mix up their order
             query += " AND series IN (SELECT s FROM wanted)"
         found = self.columns(query, [start, end], wanted={"s": numbers})
         order, bounds = sort_by_series(found["series"], found["t"])
