@@ -123,6 +123,7 @@ def breakdown(label: str, unit: str, scale: float, parts: list[tuple[str, str, f
                 value=value,
                 shown=f"{value / scale:,.1f}",
                 share=value / total if total else None,
+                share_shown=f"{100 * value / total:.1f}" if total else None,
             )
             for name, text, value in parts
         ),
@@ -516,6 +517,7 @@ def alerts() -> tuple[Document, ...]:
     """One that ended, one that goes on."""
     common = {"signal": "pue", "site": "rz1", "inhibited_by": None, "silenced_by": None, "acknowledged_by": None}
     said = {"labels": {"severity": "warning"}, "annotations": {"summary": "iPUE of 24 h is 1.341, above 1.30."}}
+    said |= {"peak": 1.377, "above": 1.3, "below": None}
     return (
         {**common, **said, "name": "PueHigh", "state": "inactive", "value": 1.341, "since": "2026-10-05T10:15:00Z"}
         | {"fired_at": "2026-10-03T09:45:00Z", "resolved_at": "2026-10-05T10:15:00Z"},
@@ -534,6 +536,22 @@ def events() -> tuple[Document, ...]:
         common
         | {"meter": "pump-7", "event": "jump", "at": "2026-10-25T00:30:00Z", "before": 5120.0, "after": 99_120.0}
         | {"booked": 0.0, "state": "pending"},
+    )
+
+
+def corrections() -> tuple[Document, ...]:
+    """A meter that was replaced."""
+    return (
+        {
+            "site": "rz1",
+            "meter": "grid-a",
+            "at": local(date(2026, 10, 9), 11),
+            "event": "replacement",
+            "final": 81233.4,
+            "first": 0.0,
+            "author": "ann",
+            "reason": "worn bearing",
+        },
     )
 
 
@@ -580,6 +598,7 @@ def limits() -> tuple[Judged, ...]:
                 "gb40879-2021", "GB 40879-2021", "in force", pue=1.5, since="2022-11-01", grades=(1.2, 1.3, 1.5)
             ),
             value=1.3211,
+            span="the 365 days to 2026-10-31",
             judgement=Judgement(verdict="met", grade=3, margin=0.1789),
         ),
         Judged(
@@ -587,11 +606,13 @@ def limits() -> tuple[Judged, ...]:
                 "enefg-existing", "EnEfG, existing data centres", "none yet", later=later, note="No limit holds yet."
             ),
             value=1.3211,
+            span="the 365 days to 2026-10-31",
             judgement=Judgement(verdict="no limit", grade=None, margin=None),
         ),
         Judged(
             limit=limit("enefg-draft-2026-04", "EnEfG, draft", "in force", pue=1.3, since="2026-07-01", draft=True),
             value=None,
+            span="the 365 days to 2026-10-31",
             judgement=Judgement(verdict="no value", grade=None, margin=None),
         ),
     )
@@ -619,6 +640,7 @@ def inputs() -> Inputs:
         intervals="0a" * 32,
         configuration="1b" * 32,
         corrections="2c" * 32,
+        told="4e" * 32,
         comparisons="3d" * 32,
         program="wattwell 0.4.0",
         method=1,
@@ -680,6 +702,7 @@ def month() -> Report:
         findings_note=None,
         alerts=alerts(),
         events=events(),
+        corrections=corrections(),
         meters=meters(),
         gate=gate(),
         caveats=(

@@ -344,15 +344,17 @@ def _against_baseline(data: PeriodData) -> Avoided | None:
 
 
 def _onsite(data: PeriodData) -> Avoided | None:
-    """On-site renewable energy that was used, at the factor of the grid that it took the place of."""
+    """On-site renewable energy that was used and not sold, at the factor of the grid that it took the place of."""
     onsite = data.quantities.get("onsite")
     if onsite is None:
         return None
     sold, _ = _over(data, "onsite_sold", onsite.usable)
-    note = f"{sold:.6g} kWh of it were sold as certificates: their claim belongs to the buyer" if sold else ""
+    used = float(onsite.value[onsite.usable].sum())
+    kept = max(1 - (sold or 0.0) / used, 0.0) if used > 0 else 1.0
+    note = f"{sold:.6g} kWh that were sold as certificates are left out: their claim is the buyer's" if sold else ""
     return _line(
         data,
-        onsite.value,
+        onsite.value * kept,
         onsite.usable,
         None,
         name="onsite",

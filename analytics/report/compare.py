@@ -15,13 +15,16 @@ _SPANS = {
     "ytd": ", year to date",
     "fiscal": ", fiscal year to date",
 }
+_TOLD = {"electricity", "water"}
+"""Key metrics that the first page tells already."""
+_TOTALS = {"total_location_kg": "Carbon in all, location-based", "total_market_kg": "Carbon in all, market-based"}
 _BASE = {"energy": "kWh", "water": "L", "carbon": "kg", "ref": "1"}
 """Units of the values of the first page, whose texts are in units that suit their size."""
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
-    """The figures that differ between two documents of a report: of the first page, the KPIs, the key metrics and the
-    days or months; one that is in one of them alone is unknown in the other."""
+    """The figures that differ between two documents of a report, each once: of the first page, KPIs, key metrics,
+    carbon and the days or months; one that is in one of them alone is unknown in the other."""
     before, after = dict(_figures(old)), dict(_figures(new))
     names = dict.fromkeys((*after, *before))
     nothing = ("", "", None)
@@ -43,10 +46,16 @@ def _figures(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str,
         for span, words in _SPANS.items():
             unit = _BASE.get(line["name"], line["unit"])
             yield f"{line['name']}.{span}", (f"{line['label']}{words}", unit, line[span]["value"])
+    told = {line["name"] for line in document["headlines"]}
     for value in document["kpis"]:
-        yield f"kpi.{value['kpi']}", (value["label"], value["unit"], value["value"])
+        if value["kpi"] not in told:
+            yield f"kpi.{value['kpi']}", (value["label"], value["unit"], value["value"])
+    told |= {value["kpi"] for value in document["kpis"]} | _TOLD
     for metric in document["metrics"]:
-        yield f"metric.{metric['name']}", (metric["label"], metric["unit"], metric["value"])
+        if metric["name"] not in told:
+            yield f"metric.{metric['name']}", (metric["label"], metric["unit"], metric["value"])
+    for name, label in _TOTALS.items():
+        yield f"carbon.{name}", (label, "kg", document["carbon"][name])
     for row in document["rows"]:
         for name, label, unit in _COLUMNS:
             yield f"{row['key']}.{name}", (f"{label} of {row['key']}", unit, row[name])

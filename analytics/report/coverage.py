@@ -8,6 +8,8 @@ from analytics.report.period import PeriodData
 from wattwell.model import KpiValue
 
 _MOST = 20
+_NAMED = 5
+"""Meters named of which the same is said."""
 _FULL = 0.9995
 """A share that is printed as 100 % needs no words."""
 _NOT_SAID = ("input.missing", "window.open")
@@ -32,7 +34,16 @@ def _issues(values: Mapping[str, KpiValue]) -> Iterator[str]:
 
 
 def _meters(data: PeriodData) -> Iterator[str]:
-    """The meters that miss or estimate most, first."""
+    """The meters that miss or estimate most, first; those of which the same is said together."""
+    by_text: dict[str, list[str]] = {}
+    for meter, text in _gaps(data):
+        by_text.setdefault(text, []).append(meter)
+    for text, meters in by_text.items():
+        more = len(meters) - _NAMED
+        yield f"{', '.join(meters[:_NAMED])}{f' and {more} more' if more > 0 else ''}: {text}."
+
+
+def _gaps(data: PeriodData) -> Iterator[tuple[str, str]]:
     for meter in sorted(data.meters, key=lambda each: (-each.missing, -each.estimated, each.meter)):
         if not meter.in_service:
             continue
@@ -44,4 +55,4 @@ def _meters(data: PeriodData) -> Iterator[str]:
         if meter.recovered:
             parts.append(f"{meter.recovered} intervals have a measured amount whose spread in time is not")
         if parts:
-            yield f"{meter.meter}: {', '.join(parts)}."
+            yield meter.meter, ", ".join(parts)

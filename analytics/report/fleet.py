@@ -167,7 +167,8 @@ def _left_out(report: Document) -> Iterable[LeftOut]:
     for line in report["headlines"]:
         if line["name"] in _AMOUNTS and (line["current"]["value"] is None or line["current"]["provisional"]):
             share = line["current"]["usable"] or 0.0
-            yield LeftOut(site=site, kpi=line["name"], reason=f"{share:.1%} of the period is usable")
+            thin = f"{share:.1%} of the period is usable"
+            yield LeftOut(site=site, kpi=line["name"], reason=thin if share else line["current"]["note"] or thin)
     for name in KPIS:
         found = _kpi(report, name)
         if found is None:

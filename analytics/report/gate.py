@@ -142,4 +142,4 @@ class _Judge:
 def _show(figure: Figure) -> str:
     """``E_IT 12.5 kWh``, with digits enough to tell two figures apart."""
     unit = "" if figure.unit in ("", "1") else f" {figure.unit}"
-    return f"{figure.name} {figure.value:.12g}{unit}"
+    return f"{figure.name} {figure.value:.9g}{unit}"

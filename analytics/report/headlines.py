@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analytics.balance import inputs
+from analytics.evaluate import Rules
 from analytics.report.model import Cell, Headline
 from analytics.report.rounding import Scale, digits_of, scale_of, shown
 from wattwell.emissions import EmissionEntry
@@ -70,19 +72,20 @@ def headlines(
     site: Site,
     values: Mapping[str, Mapping[str, KpiValue]],
     amounts: Mapping[str, Mapping[str, Amount]],
-    full: float,
+    rules: Rules,
 ) -> tuple[Headline, ...]:
     """One line for each figure; ``values`` and ``amounts`` by span, then by name.
 
-    ``full``: the usable share from which an amount stands; below it is provisional.
+    Amounts stand, are provisional or have no value by the same shares of usable intervals as KPIs.
     """
     lines = [_kpi(name, key, better, site, values) for name, key, better in _KPIS]
     for name, label, kind in _AMOUNTS:
         most = max((abs(each[name].value or 0.0) for each in amounts.values()), default=0.0)
-        lines.append(_amount(name, label, scale_of(kind, most), amounts, full))
-    if all("cost" in each for each in amounts.values()) and site.prices is not None:
+        lines.append(_amount(name, label, scale_of(kind, most), amounts, rules))
+    if site.prices is not None and all("cost" in each for each in amounts.values()):
         money = Scale(unit=site.prices.currency, size=1.0, digits=0)
-        lines.append(_amount("cost", "Cost of electricity and water", money, amounts, full))
+        label = "Cost of electricity and water" if "water_total" in inputs(site) else "Cost of electricity"
+        lines.append(_amount("cost", label, money, amounts, rules))
     return tuple(lines)
 
 
@@ -126,8 +129,8 @@ def _written(name: str, value: float) -> str:
     return shown(value * 100 if _percent(name) else value, digits_of(name))
 
 
-def _amount(name: str, label: str, scale: Scale, amounts: Mapping[str, Mapping[str, Amount]], full: float) -> Headline:
-    cells = {span: _amount_cell(amounts[span][name], scale, full) for span in SPANS}
+def _amount(name: str, label: str, scale: Scale, amounts: Mapping[str, Mapping[str, Amount]], rules: Rules) -> Headline:
+    cells = {span: _amount_cell(amounts[span][name], scale, rules) for span in SPANS}
     return Headline(
         name=name,
         label=label,
@@ -140,14 +143,19 @@ def _amount(name: str, label: str, scale: Scale, amounts: Mapping[str, Mapping[s
     )
 
 
-def _amount_cell(amount: Amount, scale: Scale, full: float) -> Cell:
-    known = amount.value is not None
+def _amount_cell(amount: Amount, scale: Scale, rules: Rules) -> Cell:
+    value = amount.value if amount.usable >= rules.provisional else None
+    thin = amount.value is not None and value is None
     return Cell(
-        value=amount.value,
-        shown=DASH if amount.value is None else shown(amount.value / scale.size, scale.digits),
-        provisional=known and amount.usable < full,
+        value=value,
+        shown=DASH if value is None else shown(value / scale.size, scale.digits),
+        provisional=value is not None and amount.usable < rules.full,
         usable=amount.usable,
         start=iso(amount.span.start),
         end=iso(amount.span.end),
-        note=None if known else "no meter, factor or data",
+        note=None
+        if value is not None
+        else f"{amount.usable:.1%} of the span is usable, at least {rules.provisional:.0%} are needed"
+        if thin
+        else "no meter, factor or data",
     )

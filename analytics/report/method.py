@@ -24,7 +24,7 @@ _ALWAYS = (
     ),
     (
         "A figure that stands on less than the full share of the period is marked provisional; below the least share "
-        "it has no value."
+        "it has no value. Of a day or a month within the period what was counted is told, beside its share of the time."
     ),
 )
 

@@ -22,6 +22,8 @@ _KPIS = (
     *("pue", "wue", "wue_source", "ref", "cfe", "erf", "ere", "cer"),
     *("cue_location", "cue_market", "water_reclaimed_share", "ups_efficiency", "peak_demand_kw", "load_factor"),
 )
+_ALWAYS = ("pue", "wue", "ref", "erf", "cue_location", "cue_market")
+"""Those that the table lists for every site."""
 _SCOPES = (
     ("scope1_kg", "Scope 1 emissions", "fuels and refrigerants, metered and entered"),
     ("scope2_location_kg", "Scope 2 emissions, location-based", "import by the grid's factor"),
@@ -29,23 +31,30 @@ _SCOPES = (
 )
 
 
-def metrics(data: PeriodData, values: Mapping[str, KpiValue], carbon: Carbon) -> tuple[Metric, ...]:
-    """Amounts, KPIs that the site has the inputs for, and emissions by scope."""
-    return (*_amounts(data), *_kpis(values), *_emissions(carbon))
+def metrics(data: PeriodData, values: Mapping[str, KpiValue], carbon: Carbon, least: float) -> tuple[Metric, ...]:
+    """Amounts, the usual KPIs and others that the site has the inputs for, and emissions by scope.
+
+    ``least``: the share of the period below which an amount has no value.
+    """
+    return (*_amounts(data, least), *_kpis(values), *_emissions(carbon))
 
 
-def _amounts(data: PeriodData) -> Iterator[Metric]:
+def _amounts(data: PeriodData, least: float) -> Iterator[Metric]:
     bases = {"e_it": f"category {data.site.pue_category}", "water": data.site.wue_numerator.replace("_", " ")}
     for name, label, quantity, unit, size in _AMOUNTS:
         value = amount_of(quantity, data, 0, len(data.at))
-        scaled = None if value is None else value / size
-        yield _metric(name, label, unit, scaled, 1, bases.get(quantity, "metered"))
+        usable = 0.0 if value is None else float(data.quantities[quantity].required().usable.mean())
+        scaled = None if value is None or usable < least else value / size
+        basis = bases.get(quantity, "metered") + ("" if usable in (0.0, 1.0) else f", {usable:.1%} of the period")
+        yield _metric(name, label, unit, scaled, 1, basis)
 
 
 def _kpis(values: Mapping[str, KpiValue]) -> Iterator[Metric]:
     for name in _KPIS:
         found = values[name]
         if any(issue.code == "input.missing" for issue in found.issues):
+            if name in _ALWAYS:
+                yield _metric(name, found.label, "%" if percent(name) else found.unit, None, 0, "no meter or factor")
             continue
         basis = ", ".join(
             part

@@ -104,6 +104,8 @@ class Part:
     shown: str
     share: float | None
     """Of the total."""
+    share_shown: str | None
+    """In per cent, without the sign; the printed shares of all parts sum to 100.0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +270,8 @@ class Judged:
 
     limit: AppliedLimit
     value: float | None
+    span: str
+    """Over which the PUE is: the year, or the 365 days to the end of the period."""
     judgement: Judgement
 
 
@@ -308,6 +312,8 @@ class Inputs:
     configuration: str
     """The site's configuration, factors, certificates and entries among it."""
     corrections: str
+    told: str
+    """Findings, alerts and meter events as they were known."""
     program: str
     """wattwell and its version"""
     method: int
@@ -348,6 +354,9 @@ class Report:
     """Why findings are not available."""
     alerts: tuple[Document, ...]
     events: tuple[Document, ...]
+    """Meter events that stand; those that late data disproved are left out."""
+    corrections: tuple[Document, ...]
+    """What operators entered about meters in the period: meter, at, event, final, first, author, reason."""
     meters: tuple[MeterTotal, ...]
     gate: tuple[Check, ...]
     """What was checked before issue."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from analytics.report.model import Breakdown, Part
@@ -59,21 +59,32 @@ def breakdown(label: str, kind: str, parts: Sequence[tuple[str, str, float]], us
     """A total and its parts (name, label, value), printed so that they add up; ``kind``: energy, water or mass."""
     total = math.fsum(value for _, _, value in parts)
     scale = scale_of(kind, max([abs(total), *(abs(value) for _, _, value in parts)]))
-    texts, whole = _adding_up([value for _, _, value in parts], scale)
+    if scale.size != 1.0:  # finer than anywhere else, so that what is moved to add up shows nowhere else
+        scale = replace(scale, digits=scale.digits + 1)
+    texts, whole = adding_up([value for _, _, value in parts], scale)
+    shares = [100 * value / total for _, _, value in parts] if total > 0 else []
+    percents = adding_up(shares, Scale(unit="%", size=1.0, digits=1))[0] if shares else [None] * len(parts)
     return Breakdown(
         label=label,
         unit=scale.unit,
         total=total,
         total_shown=whole,
         parts=tuple(
-            Part(name=name, label=said, value=value, shown=text, share=value / total if total > 0 else None)
-            for (name, said, value), text in zip(parts, texts, strict=True)
+            Part(
+                name=name,
+                label=said,
+                value=value,
+                shown=text,
+                share=value / total if total > 0 else None,
+                share_shown=percent,
+            )
+            for (name, said, value), text, percent in zip(parts, texts, percents, strict=True)
         ),
         usable=usable,
     )
 
 
-def _adding_up(values: Sequence[float], scale: Scale) -> tuple[list[str], str]:
+def adding_up(values: Sequence[float], scale: Scale) -> tuple[list[str], str]:
     """Each value and their sum in steps of the last digit; steps go to the largest remainders until they add up."""
     step = Fraction(scale.size) / 10**scale.digits
     exact = [Fraction(value) / step for value in values]

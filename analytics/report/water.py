@@ -27,6 +27,7 @@ USES = {
     "water_returned": "Returned",
 }
 """Make-up as a whole, or its two parts where blow-down is metered."""
+_OTHER_INLETS = ("water_potable", "water_reclaimed", "water_rain")
 OTHER = ("other", "Not metered by use")
 _METERED = ("water_recovered", "water_tower_makeup", "water_blowdown", "water_evaporative", "water_returned")
 
@@ -74,7 +75,8 @@ def _sources(data: PeriodData, joint: Bool) -> Iterator[tuple[str, str, float]]:
     for name, label in SOURCES.items():
         column = data.quantities.get(water_inlet(name), data.roles.get(name) if name == "water_recovered" else None)
         if column is not None:
-            yield name, label, total(column, joint)
+            alone = name == "water_input" and not any(water_inlet(other) in data.quantities for other in _OTHER_INLETS)
+            yield name, "Site input" if alone else label, total(column, joint)
 
 
 def _uses(data: PeriodData, joint: Bool, came: float) -> Iterator[tuple[str, str, float]]:

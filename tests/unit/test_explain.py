@@ -315,7 +315,7 @@ def test_dials_at_ends_beside_what_is_no_reading_of_the_dial(store: DuckdbStore)
 
 
 def test_the_page_tells_the_same(engine: Engine, store: DuckdbStore) -> None:
-    pages = Pages(engine)
+    pages = Pages(engine, lambda: 0)
 
     def page(found: dict[str, Any]) -> str:
         answer = pages.explain(engine.sites()[0], engine.sites(), found)

@@ -50,7 +50,7 @@ def lines(site: Site, store: Cells, **amounts: Amount) -> dict[str, Headline]:
     values, nothing = values_of(site, store), Amount(None, 0.0, SPAN)
     names = ("energy", "water", "carbon", *(["cost"] if site.prices else []))
     named = {name: amounts.get(name, nothing) for name in names}
-    found = headlines(site, dict.fromkeys(SPANS, values), dict.fromkeys(SPANS, named), 0.9)
+    found = headlines(site, dict.fromkeys(SPANS, values), dict.fromkeys(SPANS, named), RULES)
     return {line.name: line for line in found}
 
 
@@ -70,6 +70,8 @@ def test_figures_stand_beside_their_targets() -> None:
 def test_an_amount_of_too_few_intervals_is_provisional() -> None:
     found = lines(a_year(), cells(DAYLONG), energy=Amount(2880.0, 0.89, SPAN), water=Amount(5.0, 0.9, SPAN))
     assert (found["energy"].current.provisional, found["water"].current.provisional) == (True, False)
+    thin = lines(a_year(), cells(DAYLONG), energy=Amount(2880.0, 0.49, SPAN))["energy"].current
+    assert (thin.value, thin.note) == (None, "49.0% of the span is usable, at least 50% are needed")
     assert not found["carbon"].current.provisional
 
 
@@ -136,14 +138,15 @@ def day(site: Site, values: Any = DAYLONG) -> PeriodData:
 def test_key_metrics_are_in_the_units_of_sustainability_reports() -> None:
     site = a_year(factors={"grid_kg_per_kwh": Factor(constant=0.5)})
     data, values = day(site), values_of(site, cells(DAYLONG))
-    found = {each.name: (each.shown, each.unit, each.basis) for each in metrics(data, values, carbon(data))}
+    found = {each.name: (each.shown, each.unit, each.basis) for each in metrics(data, values, carbon(data), 0.5)}
     assert found["electricity"] == ("2.9", "MWh", "metered")
     assert found["it"] == ("1.9", "MWh", "category 1")
     assert found["water"] == ("1.0", "m3", "total input")
     assert found["pue"] == ("1.500", "1", "category 1")
     assert found["scope2_location_kg"] == ("1.4", "t CO2e", "import by the grid's factor")
     assert found["scope1_kg"][0] == "\u2013"
-    assert "ref" not in found, "the site has nothing renewable"
+    assert found["ref"] == ("\u2013", "%", "no meter or factor")
+    assert "cfe" not in found
 
 
 def test_gaps_and_issues_are_told_once_and_worst_first() -> None:
@@ -159,7 +162,7 @@ def test_gaps_and_issues_are_told_once_and_worst_first() -> None:
 
 def test_many_caveats_are_counted() -> None:
     names = {f"m{place:02}": "it_equipment" for place in range(30)}
-    values = {name: [math.nan, 1.0] * 48 for name in names}
+    values = {name: [math.nan] * (place + 1) + [1.0] * (95 - place) for place, name in enumerate(names)}
     site = a_site(names)
     found = caveats(day(site, values), values_of(site, cells(values)))
     assert len(found) == 21
@@ -217,10 +220,12 @@ def test_only_figures_that_differ_are_changes() -> None:
 
 def test_a_figure_that_is_gone_or_new_is_a_change() -> None:
     old, new = reporting.full(), reporting.full()
-    gone, come = old["kpis"][0]["kpi"], {**old["kpis"][0], "kpi": "fresh", "value": 2.0}
-    new["kpis"] = [*new["kpis"][1:], come]
+    told = {line["name"] for line in old["headlines"]}
+    place = next(place for place, each in enumerate(old["kpis"]) if each["kpi"] not in told)
+    gone, come = old["kpis"][place]["kpi"], {**old["kpis"][place], "kpi": "fresh", "value": 2.0}
+    new["kpis"][place] = come
     found = {each.name: (each.old, each.new) for each in changes(old, new)}
-    assert found == {f"kpi.{gone}": (old["kpis"][0]["value"], None), "kpi.fresh": (None, 2.0)}
+    assert found == {f"kpi.{gone}": (old["kpis"][place]["value"], None), "kpi.fresh": (None, 2.0)}
 
 
 def test_an_open_balance_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from alerts.attachment import Attachment, AttachmentError
 from alerts.notification import Notification
@@ -17,7 +18,8 @@ _log = logging.getLogger(__name__)
 class ReportFiles:
     """Makes attachments; notifiers exist before the engine does, so ``reports`` is set when it is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, fonts: Path | None = None) -> None:
+        self._fonts = fonts
         self.reports: Callable[[str, str, int], Document] | None = None
         """Gives an issued document by site, key and revision."""
 
@@ -29,7 +31,7 @@ class ReportFiles:
 
         site, key, revision = report_of(notification)
         try:
-            content = render(self.reports(site, key, revision), "pdf")
+            content = render(self.reports(site, key, revision), "pdf", self._fonts)
         except WattwellError as error:
             raise AttachmentError(str(error).rstrip(".")) from error
         except Exception as error:

@@ -118,6 +118,7 @@ class Service:
                 clock=self._seconds,
                 rates=Rates(config.http.rate, time.monotonic),
                 public_url=config.http.public_url,
+                fonts=config.reports.fonts,
             )
         return Server(
             app,
@@ -322,7 +323,7 @@ class _Answers:
 @contextlib.contextmanager
 def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], int] = clock) -> Iterator[Service]:
     """A started service, stopped at the end."""
-    files = ReportFiles()
+    files = ReportFiles(config.reports.fonts)
     notifiers = notifiers_of(config, now, files.attach) if "alerts" in roles else None
     with (
         open_engine(config, now, notifiers, detect=True) as engine,

@@ -34,7 +34,9 @@ def report(args: Namespace) -> int:
         if args.site is None and len(config.sites) > 1:
             fleet = access.ask("fleet_report", key=key)
             outcomes.append({"document": fleet, "new": False, "refused": []})
-    told = [_write(each, out if len(outcomes) == 1 else _place(out, each["document"]), formats) for each in outcomes]
+    fonts = config.reports.fonts
+    places = [out if len(outcomes) == 1 else _place(out, each["document"]) for each in outcomes]
+    told = [_write(each, place, formats, fonts) for each, place in zip(outcomes, places, strict=True)]
     if args.json:
         emit(told if len(told) > 1 else told[0])
     else:
@@ -92,7 +94,7 @@ def _place(out: Path, document: dict[str, Any]) -> Path:
     return out / document["site"]["id"] if "site" in document else out
 
 
-def _write(outcome: dict[str, Any], folder: Path, formats: tuple[str, ...]) -> dict[str, Any]:
+def _write(outcome: dict[str, Any], folder: Path, formats: tuple[str, ...], fonts: Path | None) -> dict[str, Any]:
     from wattwell.documents import render  # noqa: PLC0415 - plots and typesetting: no other command waits for them
 
     document = outcome["document"]
@@ -101,7 +103,7 @@ def _write(outcome: dict[str, Any], folder: Path, formats: tuple[str, ...]) -> d
         files = []
         for name in formats:
             target = folder / f"report.{name}"
-            target.write_bytes(render(document, name))
+            target.write_bytes(render(document, name, fonts))
             files.append(str(target))
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be written: {error.strerror}; choose another folder") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from wattwell.config.schema import RawConfig, RawCoverage
 from wattwell.config.settings import Config, MqttSettings, RemoteSettings
 from wattwell.config.sharding import read_shards
 from wattwell.config.sites import Draft, Surroundings, build_site, read_sites
-from wattwell.config.topics import check_sources, subscriptions, unheard
+from wattwell.config.topics import check_shared, check_sources, subscriptions, unheard
 from wattwell.errors import ConfigError, Fault
 from wattwell.intervals import DAY, GRIDS, MINUTE, format_duration
 
@@ -42,18 +43,18 @@ def load(path: str | Path) -> Config:
         raise ConfigError([fault]) from error
     faults = Faults()
     document = compose(text, file.name, faults)
-    return _whole(document, file.absolute().parent, faults)
+    return _whole(document, file.absolute().parent, faults, datetime.now(UTC).date())
 
 
-def parse(document: dict[str, Any], base: Path) -> Config:
+def parse(document: dict[str, Any], base: Path, today: date | None = None) -> Config:
     """The configuration in a document that is already read. Raises ConfigError with every fault.
 
-    ``base`` is the folder that relative paths start from.
+    ``base`` is the folder that relative paths start from; ``today`` is for notes about days to come.
     """
-    return _whole(document, base.absolute(), Faults())
+    return _whole(document, base.absolute(), Faults(), today)
 
 
-def _whole(document: Any, base: Path, faults: Faults) -> Config:
+def _whole(document: Any, base: Path, faults: Faults, today: date | None) -> Config:
     top = Place()
     raw = read(RawConfig, document, top, faults)
     if raw is None:
@@ -61,16 +62,17 @@ def _whole(document: Any, base: Path, faults: Faults) -> Config:
     grid = _grid(raw, faults)
     late = raw.late or DEFAULT_LATE
     full, provisional = _coverage(raw.coverage, faults)
-    around = Surroundings(base=base, grid=grid, faults=faults)
+    around = Surroundings(base=base, grid=grid, faults=faults, today=today)
     drafts = read_sites(raw.sites, top / "sites", around)
     check_sources(drafts, faults)
     store = read_store(raw.store, base, late, faults)
     mqtt = read_mqtt(raw.mqtt, base, subscriptions(drafts), faults)
+    check_shared(drafts, () if mqtt is None else mqtt.subscribe, faults)
     http = read_http(raw.http, base, faults)
     known = {draft.raw.id: draft.meters for draft in drafts if draft.raw.id is not None}
     rules = read_rules(raw.alerts, known, faults)
     notify = read_notifiers(raw.notify, base, faults)
-    reports = read_reports(raw.reports, faults)
+    reports = read_reports(raw.reports, base, faults)
     shards = read_shards(raw.shards, raw.mqtt, known, faults)
     if faults or grid is None:
         raise ConfigError(faults.in_order(document))

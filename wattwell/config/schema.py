@@ -336,6 +336,7 @@ class RawReports(Raw):
     delay: Hold | None = None
     deliver: Flag | None = None
     since: MonthKey | None = Field(default=None, alias="from")
+    fonts: Text | None = None
 
 
 class RawConfig(Raw):

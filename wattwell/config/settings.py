@@ -116,6 +116,8 @@ class ReportSettings:
     """Whether those of ``notify`` are told."""
     since: str | None = None
     """The first local month that it issues; None: at each site that in which `run` first had it."""
+    fonts: Path | None = None
+    """Folder of font files for names in scripts that the reports' own fonts lack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class Surroundings:
     grid: int | None
     """Microseconds; None where the grid itself is at fault."""
     faults: Faults
+    today: date | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -105,7 +107,7 @@ def _read_site(raw: RawSite, place: Place, around: Surroundings) -> Draft:
         maintenance=read_maintenance(raw.maintenance, equipment, place / "maintenance", faults),
         facility=read_facility(raw.facility, meters, place / "facility", faults),
     )
-    around.notes.extend(_notes(draft))
+    around.notes.extend(_notes(draft, around.today))
     return draft
 
 
@@ -143,7 +145,7 @@ def _read_meters(raw: RawSite, place: Place, around: Surroundings) -> tuple[dict
     return meters, formulas
 
 
-def _notes(draft: Draft) -> list[str]:
+def _notes(draft: Draft, today: date | None) -> list[str]:
     raw, place = draft.raw, draft.place
     roles = {entry.raw.role for entry in draft.meters.values()}
     notes = []
@@ -165,6 +167,11 @@ def _notes(draft: Draft) -> list[str]:
         f"{row.place}: the {row.kind} {row.id} is retired without a date, so it does not count"
         for row in draft.certificates or ()
         if row.status == "retired" and row.retired_on is None and row.kind != "onsite"
+    )
+    notes.extend(
+        f"{row.place}: the {row.kind} {row.id} is retired on {row.retired_on}, a day that is still to come"
+        for row in draft.certificates or ()
+        if today is not None and row.retired_on is not None and row.retired_on > today
     )
     return notes
 

@@ -54,6 +54,18 @@ def subscriptions(drafts: Sequence[Draft]) -> tuple[str, ...]:
     return (DEFAULT_SUBSCRIPTION, *(topic for topic in topics if not covers(DEFAULT_SUBSCRIPTION, topic)))
 
 
+def check_shared(drafts: Sequence[Draft], subscribed: Sequence[str], faults: Faults) -> None:
+    """A shared subscription that brings what a Sparkplug source reads is a fault: births tell of what follows."""
+    sources = [entry.raw.source for draft in drafts for entry in draft.meters.values()]
+    births = [heard(each.topic, each.decoder) for each in sources if each is not None and each.decoder == "sparkplug"]
+    for pattern in subscribed:
+        found = next((topic for topic in births if overlap(unshared(pattern), topic)), None)
+        if unshared(pattern) != pattern and found is not None:
+            remedy = "what a Sparkplug device sends is told by its birth, which another collector may get; share "
+            remedy += f"filters that do not match {found}, and give that one to one collector"
+            faults.add(Place() / "mqtt" / "subscribe", remedy, pattern)
+
+
 def heard(topic: str, decoder: str | None) -> str:
     """What a source must hear: of a Sparkplug edge node everything, its devices included."""
     return "/".join([*topic.split("/")[:4], "#"]) if decoder == "sparkplug" else topic

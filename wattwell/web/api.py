@@ -5,6 +5,7 @@ Handlers are plain functions, which FastAPI runs in worker threads: a slow quest
 
 from __future__ import annotations
 
+import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
@@ -394,6 +395,7 @@ def create_app(
     max_rows: int = MAX_ROWS,
     rates: Rates | None = None,
     public_url: str = "",
+    fonts: pathlib.Path | None = None,
 ) -> FastAPI:
     """The application: pages, API, health and metrics.
 
@@ -405,7 +407,7 @@ def create_app(
     tokens = None if token is None else Tokens(read_tokens(token))
     app = FastAPI(title="Wattwell", version=wattwell.__version__, docs_url=None, redoc_url=None)
     asker = _Asker(queries, clock, max_rows)
-    pages, reports = Pages(queries, lambda: int(clock() * SECOND)), Reports(queries)
+    pages, reports = Pages(queries, lambda: int(clock() * SECOND)), Reports(queries, fonts)
     routers: Sequence[APIRouter] = (
         _page_routes(queries, asker, pages, app),
         _period_routes(queries, asker, pages, reports),

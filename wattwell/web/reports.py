@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 from fastapi import Response
 
@@ -24,8 +25,9 @@ _SAVED = ("pdf", "csv")
 class Reports:
     """Asks for reports and renders them, a few at once."""
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, fonts: Path | None = None) -> None:
         self._queries = queries
+        self._fonts = fonts
         self._turns = Turns(_AT_ONCE, "reports are being made")
 
     def document(self, site: str, key: str, revision: int | None = None) -> Document:
@@ -49,7 +51,7 @@ class Reports:
             headers = _headers(document, site, ending)
             if _matches(known, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
-            content = render(document, ending)
+            content = render(document, ending, self._fonts)
         return Response(content, headers=headers, media_type=MEDIA[ending])
 
 
