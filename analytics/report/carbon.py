@@ -349,12 +349,11 @@ def _onsite(data: PeriodData) -> Avoided | None:
     if onsite is None:
         return None
     sold, _ = _over(data, "onsite_sold", onsite.usable)
-    used = float(onsite.value[onsite.usable].sum())
-    kept = max(1 - (sold or 0.0) / used, 0.0) if used > 0 else 1.0
+    taken = data.quantities["onsite_sold"].value if sold else 0.0
     note = f"{sold:.6g} kWh that were sold as certificates are left out: their claim is the buyer's" if sold else ""
     return _line(
         data,
-        onsite.value * kept,
+        onsite.value - taken,
         onsite.usable,
         None,
         name="onsite",

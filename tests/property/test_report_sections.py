@@ -89,9 +89,9 @@ def adds_up(found: Breakdown | None) -> bool:
     """Whether the parts sum to the total, in value and as printed."""
     if found is None:
         return True
-    printed = sum(round(float(part.shown.replace(",", "")) * 100) for part in found.parts)
+    printed = sum(round(float(part.shown.replace(",", "")) * 1000) for part in found.parts)
     exact = math.fsum(part.value for part in found.parts)
-    return printed == round(float(found.total_shown.replace(",", "")) * 100) and exact == close(found.total)
+    return printed == round(float(found.total_shown.replace(",", "")) * 1000) and exact == close(found.total)
 
 
 def parts(found: Breakdown | None) -> dict[str, float]:
