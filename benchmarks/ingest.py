@@ -1,46 +1,65 @@
 """How fast messages become durable readings: real mosquitto, QoS 1, the embedded store; prints JSON.
 
-    python benchmarks/ingest.py [--messages 20000] [--rate 500] [--seconds 10]
+    python benchmarks/ingest.py [--messages 60000] [--seconds 10] [--repeat 3]
+    python benchmarks/ingest.py --meters 50000
 
-For one value and for fifty values a message:
+For one value and for fifty values a message, the collector in a process of its own on one core, broker and publisher
+on the others:
 
-* ``backlog``: the broker holds the messages, the collector starts and takes them as fast as it can;
-* ``paced``: another process publishes at a fixed rate; latency is from just before the publish to the return of the
-  commit that holds the reading.
+* ``backlog``: the broker holds the messages, the collector starts and takes them as fast as it can. Beside it what one
+  would write instead, on the same core, with the same messages from the same broker: a plain paho-mqtt subscriber that
+  reads the JSON, counts the values and stores nothing. ``ratio`` is how many times as many messages a second the
+  collector makes durable.
+* ``paced``: messages come at half the rate that is asked of it (12,000 single values, 300,000 in fifties); latency is
+  from just before the publish to the return of the commit that holds the reading.
+
+With ``--meters`` instead: the memory of ``wattwell run --role collector,web`` with so many meters, 500 a site, each of
+which sends five readings. Exit code 1 beyond the limits.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-from paho.mqtt.client import Client
+import soak
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from pour import SITE_METERS
 
 from collector.ingest import Ingestor
 from collector.mqtt import MqttCollector
 from wattwell.config.settings import Config, HttpSettings, MqttSettings, StoreSettings
-from wattwell.intervals import DAY, MINUTE, SECOND, Interval, iso
+from wattwell.intervals import DAY, MINUTE, SECOND, Interval
 from wattwell.model import Accumulation, Meter, Readings, Reject, Site
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.store.protocol import Committed
 from wattwell.units import QuantityKind
 
-METERS = 500
+METERS = SITE_METERS
 FIFTY = 50
+LIMITS = {1: 12_000, FIFTY: 300_000 // FIFTY}
+"""Messages a second that are asked for, by values a message."""
+LATENCY_MS = 500
+RESIDENT_MIB = 500
+ROUNDS = 5
+"""Readings of each meter in the run for memory."""
 
 
 def now() -> int:
@@ -50,8 +69,8 @@ def now() -> int:
 def make_config(folder: Path) -> Config:
     meters = {f"m{number}": make_meter(f"m{number}") for number in range(METERS)}
     site = Site(
-        id="s",
-        name="s",
+        id="s0",
+        name="s0",
         zone="UTC",
         pue_category=1,
         it_power_kw=None,
@@ -73,7 +92,7 @@ def make_config(folder: Path) -> Config:
         late=31 * DAY,
         full=0.9,
         provisional=0.5,
-        sites={"s": site},
+        sites={"s0": site},
         rules=(),
         notify=(),
     )
@@ -82,7 +101,7 @@ def make_config(folder: Path) -> Config:
 def make_meter(name: str) -> Meter:
     return Meter(
         id=name,
-        site="s",
+        site="s0",
         quantity=QuantityKind.ENERGY,
         accumulation=Accumulation.REGISTER,
         unit="kWh",
@@ -116,36 +135,6 @@ class TimedStore:
         return getattr(self._store, name)
 
 
-def payload(number: int, values: int) -> tuple[str, str]:
-    at = iso(now())
-    if values == 1:
-        return f"wattwell/s/m{number % METERS}", f'{{"time": "{at}", "value": {number}.5}}'
-    first = number * values % METERS
-    entries = ", ".join(f'"m{first + offset}": {number}.5' for offset in range(values))
-    return "wattwell/s", f'{{"time": "{at}", "values": {{{entries}}}}}'
-
-
-def publish(port: int, count: int, values: int, rate: float) -> None:
-    """Publishes at QoS 1; ``rate`` messages a second, 0: as fast as the broker acknowledges."""
-    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    client.max_inflight_messages_set(20)
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    began = time.monotonic()
-    sent = []
-    for number in range(count):
-        if rate:
-            time.sleep(max(0.0, began + number / rate - time.monotonic()))
-        sent.append(client.publish(*payload(number, values), qos=1))
-        if len(sent) >= 1000:
-            sent.pop(0).wait_for_publish()
-            del sent[:500]
-    for info in sent:
-        info.wait_for_publish()
-    client.disconnect()
-    client.loop_stop()
-
-
 @contextmanager
 def broker(folder: Path) -> Iterator[int]:
     """A mosquitto on a free port; gives the port."""
@@ -165,45 +154,26 @@ def broker(folder: Path) -> Iterator[int]:
             process.terminate()
 
 
-def wait_for(store: TimedStore, readings: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while store.readings < readings:
-        if time.monotonic() > deadline:
-            sys.exit(f"only {store.readings} of {readings} readings arrived within {seconds:.0f} s.")
-        time.sleep(0.005)
+def spread_out(process: int = 0) -> None:
+    """Leaves the first core to whom is measured, where there are several; ``process``: the number of one, or ours."""
+    if (cores := os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(process, set(range(1, cores)))
 
 
-def publisher(port: int, count: int, values: int, rate: float) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, "--publish", str(port), str(count), str(values), str(rate)]
-    return subprocess.Popen(command)
+def pouring(port: int, count: int, values: int, rate: float, meters: int = METERS) -> subprocess.Popen[bytes]:
+    """A publisher at work."""
+    program = Path(__file__).with_name("pour.py")
+    process = subprocess.Popen([sys.executable, program, *map(str, (port, count, values, rate, meters))])
+    spread_out(process.pid)
+    return process
 
 
-def measure(folder: Path, port: int, values: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Both figures for so many values a message."""
-    folder.mkdir()
-    config = make_config(folder)
-    settings = MqttSettings(
-        host="127.0.0.1",
-        port=port,
-        tls=None,
-        client_id=f"bench-{values}",
-        username=None,
-        password_file=None,
-        subscribe=(),
-    )
-    store = TimedStore(DuckdbStore.open(folder / "bench.duckdb"))
-    store.commit(one_each(config), [])
-    count = options.messages if values == 1 else max(1, options.messages // 10)
-    result = {"values_per_message": values, "backlog": backlog(config, settings, store, count, values)}
-    result["paced"] = paced(config, replace(settings, client_id=f"paced-{values}"), store, options, values)
-    result["resident_mb"] = round(psutil.Process().memory_info().rss / 1e6, 1)
-    store.close()
-    return result
+# -- on the core of its own -----------------------------------------------------------------------------------------
 
 
 def one_each(config: Config) -> Readings:
     """A reading of every meter, so that the store knows them all before anything is timed."""
-    keys = tuple(("s", name) for name in config.sites["s"].meters)
+    keys = tuple(("s0", name) for name in config.sites["s0"].meters)
     at = np.full(len(keys), now() - DAY)
     return Readings(
         keys=keys,
@@ -215,70 +185,226 @@ def one_each(config: Config) -> Readings:
     )
 
 
-def start(config: Config, settings: MqttSettings, store: TimedStore) -> MqttCollector:
-    collector = MqttCollector(settings, Ingestor(config, store, now), now)  # type: ignore[arg-type]
-    collector.start()
-    while not collector.status.connected:
-        time.sleep(0.001)
-    return collector
+def collect(port: int, name: str, folder: Path, *, values: int, count: int, rate: float) -> dict[str, Any]:
+    """Collects so many messages into a store of its own; none: makes the session, and leaves.
 
-
-def backlog(config: Config, settings: MqttSettings, store: TimedStore, count: int, values: int) -> dict[str, Any]:
-    start(config, settings, store).stop()
-    publisher(settings.port, count, values, 0).wait()
+    ``rate``: messages a second that are to be published once the collector listens; 0: the broker has them already.
+    """
+    config = make_config(folder)
+    settings = MqttSettings(
+        host="127.0.0.1",
+        port=port,
+        tls=None,
+        client_id=name,
+        username=None,
+        password_file=None,
+        subscribe=(),
+    )
+    store = TimedStore(DuckdbStore.open(folder / "bench.duckdb"))
+    store.commit(one_each(config), [])
     store.readings = store.commits = 0
-    began = time.monotonic()
-    collector = start(config, settings, store)
-    wait_for(store, count * values, 300)
-    seconds = store.last - began
+    store.ages.clear()
+    collector = MqttCollector(settings, Ingestor(config, store, now), now)  # type: ignore[arg-type]
+    began, busy = time.monotonic(), time.process_time()
+    collector.start()
+    pour = None
+    while not collector.status.connected or store.readings < count * values:
+        if collector.status.connected and rate and pour is None:
+            pour = pouring(port, count, values, rate)
+        if time.monotonic() > began + 300:
+            sys.exit(f"only {store.readings} of {count * values} readings arrived within 300 s.")
+        time.sleep(0.01)
+    busy = time.process_time() - busy
     collector.stop()
+    found = {"seconds": store.last - began, "cpu_seconds": busy, "commits": store.commits}
+    if count:
+        ages = np.concatenate(store.ages) / 1000
+        found |= {"p50": float(np.percentile(ages, 50)), "p99": float(np.percentile(ages, 99))}
+    store.close()
+    return found | {"resident_mib": psutil.Process().memory_info().rss / 2**20}
+
+
+def count_plainly(port: int, name: str, readings: int) -> dict[str, Any]:
+    """What one would write: paho's own loop and acknowledgements, and a callback that reads and counts the values."""
+    client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
+    seen = 0
+
+    def on_message(_client: Client, _userdata: object, message: MQTTMessage) -> None:
+        nonlocal seen
+        document = json.loads(message.payload)
+        seen += len(document["values"]) if "values" in document else 1
+        if seen == readings:
+            client.disconnect()
+
+    client.on_message = on_message
+
+    def on_subscribe(*_event: object) -> None:
+        if not readings:
+            client.disconnect()
+
+    def on_connect(*_event: object) -> None:
+        client.subscribe("wattwell/#", qos=1)
+
+    client.on_connect, client.on_subscribe = on_connect, on_subscribe
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval, properties.ReceiveMaximum = 3600, 1000
+    client.connect("127.0.0.1", port, clean_start=False, properties=properties)
+    began, busy = time.monotonic(), time.process_time()
+    client.loop_forever()
+    return {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - busy}
+
+
+def child(
+    what: str, port: int, name: str, folder: Path, values: int = 1, count: int = 0, rate: float = 0.0
+) -> dict[str, Any]:
+    """``wattwell`` or ``plain`` in a process bound to one core."""
+    command = [sys.executable, __file__, "--child", *map(str, (what, port, name, folder, values, count, rate))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def run_child(what: str, port: str, name: str, folder: str, values: str, count: str, rate: str) -> None:
+    """The other side of it."""
+    os.sched_setaffinity(0, {0})
+    if what == "plain":
+        found = count_plainly(int(port), name, int(values) * int(count))
+    else:
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            found = collect(int(port), name, Path(own), values=int(values), count=int(count), rate=float(rate))
+    print(json.dumps(found))
+
+
+# -- the runs -------------------------------------------------------------------------------------------------------
+
+
+def backlog(port: int, values: int, count: int, folder: Path, repeat: int) -> dict[str, Any]:
+    """The same load for both, several times; medians."""
+    runs: dict[str, list[float]] = {"wattwell": [], "plain": []}
+    busy: dict[str, list[float]] = {"wattwell": [], "plain": []}
+    for number in range(repeat):
+        names = {what: f"{what}-{values}-{number}" for what in runs}
+        for what, name in names.items():
+            child(what, port, name, folder)
+        pouring(port, count, values, 0).wait()
+        for what, name in names.items():
+            found = child(what, port, name, folder, values, count)
+            runs[what].append(count / found["seconds"])
+            busy[what].append(count / found["cpu_seconds"])
+    ours, plain = statistics.median(runs["wattwell"]), statistics.median(runs["plain"])
+    per_core = {what: statistics.median(each) for what, each in busy.items()}
     return {
         "messages": count,
-        "commits": store.commits,
-        "seconds": round(seconds, 3),
-        "messages_per_second": round(count / seconds),
-        "readings_per_second": round(count * values / seconds),
+        "messages_per_second": round(ours),
+        "readings_per_second": round(ours * values),
+        "messages_per_cpu_second": round(per_core["wattwell"]),
+        "plain_paho_messages_per_second": round(plain),
+        "plain_paho_messages_per_cpu_second": round(per_core["plain"]),
+        "ratio": round(ours / plain, 2),
+        "ratio_of_cpu": round(per_core["wattwell"] / per_core["plain"], 2),
+        "runs": {what: [round(each) for each in found] for what, found in runs.items()},
     }
 
 
-def paced(
-    config: Config, settings: MqttSettings, store: TimedStore, options: argparse.Namespace, values: int
-) -> dict[str, Any]:
-    count = int(options.rate * options.seconds)
-    store.readings = store.commits = 0
-    store.ages.clear()
-    collector = start(config, settings, store)
-    process = publisher(settings.port, count, values, options.rate)
-    before = time.process_time()
-    wait_for(store, count * values, options.seconds + 60)
-    busy = time.process_time() - before
-    process.wait()
-    collector.stop()
-    ages = np.concatenate(store.ages) / 1000
-    p50, p99 = np.percentile(ages, [50, 99])
+def paced(port: int, values: int, seconds: float, folder: Path) -> dict[str, Any]:
+    rate = LIMITS[values] / 2
+    count = int(rate * seconds)
+    name = f"paced-{values}"
+    child("wattwell", port, name, folder)
+    found = child("wattwell", port, name, folder, values, count, rate)
     return {
-        "messages_per_second": options.rate,
-        "commits": store.commits,
-        "publish_to_commit_ms": {"p50": round(float(p50), 2), "p99": round(float(p99), 2)},
-        "cpu_share_of_one_core": round(busy / options.seconds, 3),
+        "messages_per_second": rate,
+        "readings_per_second": rate * values,
+        "commits": found["commits"],
+        "publish_to_commit_ms": {"p50": round(found["p50"], 1), "p99": round(found["p99"], 1)},
+        "cpu_share_of_one_core": round(found["cpu_seconds"] / seconds, 3),
+        "resident_mib": round(found["resident_mib"], 1),
+    }
+
+
+def speed(options: argparse.Namespace) -> dict[str, Any]:
+    """Both loads, and whether they are within the limits."""
+    spread_out()
+    runs: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name, broker(Path(name)) as port:
+        for values in (1, FIFTY):
+            count = options.messages if values == 1 else options.messages // 10
+            run = {"values_per_message": values, "backlog": backlog(port, values, count, Path(name), options.repeat)}
+            runs.append(run | {"paced": paced(port, values, options.seconds, Path(name))})
+    within = all(
+        run["backlog"]["messages_per_second"] >= LIMITS[run["values_per_message"]]
+        and run["paced"]["publish_to_commit_ms"]["p99"] <= LATENCY_MS
+        for run in runs
+    )
+    return {"benchmark": "ingest", "cpus": psutil.cpu_count(), "runs": runs, "within_limits": within}
+
+
+def memory(meters: int) -> dict[str, Any]:
+    """The service with so many meters, from its start to five readings of each."""
+    spread_out()
+    with tempfile.TemporaryDirectory() as name, broker(Path(name)) as port:
+        folder, http_port = Path(name), soak.free_port()
+        rows = [f"m{number},energy,register,1e6,60s" for number in range(SITE_METERS)]
+        (folder / "meters.csv").write_text("\n".join(["id,quantity,accumulation,max_rate,period", *rows, ""]))
+        document = {
+            "store": {"url": "duckdb:meters.duckdb"},
+            "mqtt": {"url": f"mqtt://127.0.0.1:{port}", "client_id": "meters"},
+            "http": {"listen": f"127.0.0.1:{http_port}"},
+            "sites": [
+                {"id": f"s{number}", "timezone": "UTC", "pue_category": 1, "meters_file": "meters.csv"}
+                for number in range(meters // SITE_METERS)
+            ],
+        }
+        configuration = folder / "wattwell.yaml"
+        configuration.write_text(json.dumps(document))
+        return watched(configuration, f"http://127.0.0.1:{http_port}", port, meters)
+
+
+def _taken(url: str) -> float:
+    found = soak.samples(url).items()
+    return sum(value for name, value in found if name.startswith("wattwell_readings_total{"))
+
+
+def watched(configuration: Path, url: str, port: int, meters: int) -> dict[str, Any]:
+    resident: list[float] = []
+    began = time.monotonic()
+    with soak.wattwell_run(configuration, url, 0, "collector,web", seconds=300) as process:
+        ready = time.monotonic() - began
+        idle = process.memory_info().rss / 2**20
+        began = time.monotonic()
+        pour = pouring(port, ROUNDS * meters, 1, 0, meters)
+        while _taken(url) < ROUNDS * meters:
+            resident.append(process.memory_info().rss / 2**20)
+            time.sleep(0.5)
+        seconds = time.monotonic() - began
+        resident.append(process.memory_info().rss / 2**20)
+        pour.wait()
+    return {
+        "benchmark": "ingest --meters",
+        "meters": meters,
+        "readings": ROUNDS * meters,
+        "seconds_to_ready": round(ready, 1),
+        "seconds_of_readings": round(seconds, 1),
+        "resident_mib": {"ready": round(idle, 1), "peak": round(max(resident), 1), "end": round(resident[-1], 1)},
+        "within_limits": max(resident) <= RESIDENT_MIB,
     }
 
 
 def main() -> None:
-    """Runs the benchmark, or, with --publish, its publisher."""
+    """Runs the benchmark, or, with --child, a part of it on its own core."""
     parser = argparse.ArgumentParser(description="messages to durable readings")
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--rate", type=float, default=500.0, help="messages a second of the paced run")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--publish", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--messages", type=int, default=60_000, help="of one value; of fifty a tenth of it")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of the paced run")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--meters", type=int, help="measure the memory with so many meters instead")
+    parser.add_argument("--child", nargs=7, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.publish:
-        port, count, values, rate = options.publish
-        publish(int(port), int(count), int(values), float(rate))
+    if options.child:
+        run_child(*options.child)
         return
-    with tempfile.TemporaryDirectory() as name, broker(Path(name)) as port:
-        runs = [measure(Path(name) / f"v{values}", port, values, options) for values in (1, FIFTY)]
-    print(json.dumps({"benchmark": "ingest", "cpus": psutil.cpu_count(), "runs": runs}, indent=2))
+    result = memory(options.meters) if options.meters else speed(options)
+    print(json.dumps(result, indent=2))
+    sys.exit(0 if result["within_limits"] else 1)
 
 
 if __name__ == "__main__":

@@ -117,15 +117,17 @@ def _accepts(port: int) -> bool:
 
 
 @contextmanager
-def wattwell_run(configuration: Path, url: str, core: int) -> Iterator[psutil.Process]:
-    """``wattwell run`` bound to one core, ready to work."""
+def wattwell_run(
+    configuration: Path, url: str, core: int, role: str = "all", seconds: float = 60.0
+) -> Iterator[psutil.Process]:
+    """``wattwell run`` bound to one core, ready to work within so many seconds."""
     code = f"import os, sys; os.sched_setaffinity(0, [{core}]); from wattwell.cli import main; sys.exit(main())"
     log = configuration.with_name("wattwell.log")
     with log.open("wb") as out:
-        command = [sys.executable, "-c", code, "run", str(configuration)]
+        command = [sys.executable, "-c", code, "run", "--role", role, str(configuration)]
         process = subprocess.Popen(command, stdout=out, stderr=out)
         try:
-            await_(lambda: _ready(url, process, log), "wattwell run is ready")
+            await_(lambda: _ready(url, process, log), "wattwell run is ready", seconds)
             yield psutil.Process(process.pid)
         finally:
             process.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -25,14 +26,21 @@ class Buffer(Generic[Item]):
 
     def put(self, item: Item, size: int) -> bool:
         """Adds an item of so many bytes when there is room; False once the buffer is closed."""
+        return self.extend([(item, size)])
+
+    def extend(self, sized: Iterable[tuple[Item, int]]) -> bool:
+        """Adds items and their bytes, each when there is room; False once the buffer is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._has_room())
-            if self._closed:
-                return False
-            self._items.append((item, size))
-            self._bytes += size
+            for item, size in sized:
+                if not self._has_room():
+                    self._changed.notify_all()  # whoever is to make room must know of those before
+                    self._changed.wait_for(lambda: self._closed or self._has_room())
+                if self._closed:
+                    return False
+                self._items.append((item, size))
+                self._bytes += size
             self._changed.notify_all()
-            return True
+            return not self._closed
 
     def _has_room(self) -> bool:
         return not self._items or (len(self._items) < self._most_items and self._bytes < self._most_bytes)

@@ -53,7 +53,7 @@ def make_client(settings: MqttSettings, *, lasting: bool = True) -> Client:
 def make_wired(settings: MqttSettings) -> WiredClient:
     """The same as the collector uses it, with a lasting session; see :mod:`collector.wire`."""
     client = _made(WiredClient, settings, lasting=True)
-    client.on_socket_register_write = _wake
+    client.on_socket_register_write = lambda *_: client.wake()
     return client
 
 
@@ -87,11 +87,6 @@ def _made(kind: type[_Kind], settings: MqttSettings, *, lasting: bool) -> _Kind:
 
 def _leave_to_the_loop(client: Client, userdata: object, sock: object) -> None:
     """The loop is woken by paho's own socket pair."""
-
-
-def _wake(client: Client, userdata: object, sock: object) -> None:
-    if isinstance(client, WiredClient):
-        client.wake()
 
 
 def _password(settings: MqttSettings) -> str | None:

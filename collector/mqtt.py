@@ -13,16 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from collector import connection
 from collector.buffer import Buffer
 from collector.dialects.base import Message
 from collector.ingest import Ingestor
+from collector.packets import Publication
 from collector.scalars import SHOWN
+from collector.wire import WiredClient
 from wattwell.config.settings import MqttSettings
 
 log = logging.getLogger(__name__)
@@ -33,10 +37,12 @@ _BATCH_BYTES = 4_194_304
 _BUFFER_MESSAGES = 2 * connection.RECEIVE_MAXIMUM
 _BUFFER_BYTES = 67_108_864
 _ANSWER_SECONDS = 10.0
+_TURN_SECONDS = 0.2
 _LEAVE_SECONDS = 6.0
 _AT_ONCE_SECONDS = 2.0
 _MOST_LOSSES = 2
-_FEW_MESSAGES = 8
+_LEAST_WINDOW = 16
+"""Messages that a broker may be taken to have on their way at once, before it has shown more."""
 _REST = 4.0
 _LONGEST_REST = 0.025
 _STEADY_SECONDS = 30.0
@@ -62,7 +68,7 @@ class _Delivery:
     """A message and where to acknowledge it."""
 
     message: Message
-    client: Client
+    client: WiredClient
     mid: int
     qos: int
 
@@ -117,9 +123,11 @@ class MqttCollector:
         self._lock = threading.Lock()
         self._status = MqttStatus(connected=False, since=0, last_error=None)
         self._answered = False
-        self._client: Client | None = None
+        self._client: WiredClient | None = None
         self._permission = Permission()
         self._began = 0.0
+        self._window = _LEAST_WINDOW
+        """Most messages of this connection that were unacknowledged at once."""
         self._threads: tuple[threading.Thread, ...] = ()
 
     @property
@@ -176,13 +184,14 @@ class MqttCollector:
             batch = self._buffer.drain(BATCH_MESSAGES, _BATCH_BYTES, timeout=1.0)
             while batch:
                 began = time.monotonic()
+                self._window = max(self._window, len(batch) + len(self._buffer))
                 if not self._ingestor.ingest([delivery.message for delivery in batch], self._stopping.wait):
                     self._drained.set()
                     return
                 _acknowledge(batch)
                 self._ingestor.housekeeping()
                 self._command()
-                self._stopping.wait(rest(len(batch), time.monotonic() - began))
+                self._stopping.wait(rest(len(batch), time.monotonic() - began, self._window))
                 batch = self._buffer.drain(BATCH_MESSAGES, _BATCH_BYTES, timeout=0.0)
             self._ingestor.housekeeping(final=stopping)
             self._command()
@@ -213,25 +222,27 @@ class MqttCollector:
     def _connection(self) -> None:
         """One connection from its start to its end."""
         self._answered = False
+        self._window = _LEAST_WINDOW
         try:
-            client = connection.make_client(self._settings)
+            client = connection.make_wired(self._settings)
             client.on_connect = lambda *event: self._on_connect(event[0], event[3])
             client.on_disconnect = lambda *event: self._on_disconnect(event[3])
             client.on_subscribe = lambda *event: self._on_subscribe(event[3])
-            client.on_message = lambda *event: self._on_message(event[0], event[2])
+            client.on_message = lambda *event: self._on_message(client, event[2])
             self._client = client
             connection.connect(client, self._settings)
             self._run(client)
         except (OSError, UnicodeError) as error:
             self._note(connected=False, error=connection.explain_error(self._settings, error))
 
-    def _run(self, client: Client) -> None:
+    def _run(self, client: WiredClient) -> None:
         answer_by = time.monotonic() + _ANSWER_SECONDS
         leaving = False
-        while client.loop(timeout=0.2) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        deliver = partial(self._deliver, client)
+        while client.turn(_TURN_SECONDS, deliver):
             if not self._answered and time.monotonic() > answer_by:
                 client.disconnect()
-                client.loop(timeout=0.2)
+                client.turn(_TURN_SECONDS, deliver)
                 raise TimeoutError(
                     f"no answer within {_ANSWER_SECONDS:.0f} s, as where mqtt.version is not the broker's"
                 )
@@ -274,17 +285,29 @@ class MqttCollector:
                 "next start; allow us to publish to spBv1.0/+/NCMD/+ in its ACL, or set mqtt.rebirth: false."
             )
 
-    def _on_message(self, client: Client, received: MQTTMessage) -> None:
+    def _deliver(self, client: WiredClient, publications: Sequence[Publication]) -> None:
+        now = self._clock()
+        self._buffer.extend(self._sized(client, publication, now) for publication in publications)
+
+    def _sized(self, client: WiredClient, publication: Publication, now: int) -> tuple[_Delivery, int]:
+        topic, payload, mid, qos, retain = publication
+        size = len(payload)
+        large = size > self._settings.max_payload
+        if large:
+            payload = payload[:SHOWN]
+        message = Message(topic, payload, retain, now, size if large else -1)
+        return _Delivery(message, client, mid, qos), len(topic) + len(payload)
+
+    def _on_message(self, client: WiredClient, received: MQTTMessage) -> None:
+        """One that paho has read itself: of QoS 2, or out of order."""
         try:
             topic = received.topic
         except UnicodeDecodeError:
             client.ack(received.mid, received.qos)  # MQTT forbids such a topic; no meter can listen on it
             return
-        size = len(received.payload)
-        large = size > self._settings.max_payload
-        payload = bytes(received.payload[:SHOWN] if large else received.payload)
-        message = Message(topic, payload, received.retain, self._clock(), size if large else -1)
-        self._buffer.put(_Delivery(message, client, received.mid, received.qos), len(topic) + len(payload))
+        self._deliver(
+            client, [Publication(topic, bytes(received.payload), received.mid, received.qos, received.retain)]
+        )
 
     def _note(self, *, connected: bool, error: str | None) -> None:
         """Keeps the state of the connection, and logs it when it changes."""
@@ -300,18 +323,22 @@ class MqttCollector:
             log.info("Connected to the MQTT broker %s:%d.", self._settings.host, self._settings.port)
 
 
-def rest(messages: int, took: float) -> float:
-    """Seconds to wait after a commit of so many messages that took so long, while the next few gather.
+def rest(messages: int, took: float, window: int) -> float:
+    """Seconds to wait after a commit of so many messages that took so long, while the next ones gather.
 
-    A commit costs about the same whether it holds one message or ten, so a stream of single messages would spend a
-    processor on commits alone. There is no wait after many messages, when more are there already, nor after a single
-    one: it stands alone, or the broker sends the next when this one is acknowledged.
+    A commit costs about the same whether it holds one message or a hundred, so a stream of single messages would spend
+    a processor on commits alone. There is no wait after many messages, when more are there already, nor after a single
+    one: it stands alone, or the broker sends the next when this one is acknowledged. Many is half of ``window``, the
+    most messages that the broker has had on their way at once: it must not run out of those that it may send.
     """
-    return min(_REST * took, _LONGEST_REST) if 1 < messages < _FEW_MESSAGES else 0.0
+    return min(_REST * took, _LONGEST_REST) if 1 < messages < window // 2 else 0.0
 
 
 def _acknowledge(batch: Sequence[_Delivery]) -> None:
     """Acknowledges each message on the connection it came by; on a lost one that goes nowhere, as it must."""
-    for delivery in batch:
-        if delivery.qos:
-            delivery.client.ack(delivery.mid, delivery.qos)
+    for client, group in groupby(batch, key=attrgetter("client")):
+        deliveries = list(group)
+        client.acknowledge([delivery.mid for delivery in deliveries if delivery.qos == 1])
+        for delivery in deliveries:
+            if delivery.qos == 2:
+                client.ack(delivery.mid, delivery.qos)

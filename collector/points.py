@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.scalars import BAD_QUALITY, number_of
+from collector.scalars import BAD_QUALITY, NUMBER, number_of
 from wattwell.model import Bool, Float64, Int64
 
 UNKNOWN = -1
@@ -81,6 +81,26 @@ class PointsBuilder:
         self._form.append(form)
         self._raw.append(raw)
         self._unit.append(self._unit_code(unit) if unit else 0)
+
+    def add_numbers(self, meters: Sequence[int], time: tuple[int, int], raws: Sequence[float]) -> bool:
+        """Adds a point for each meter, all of one time and in the meters' own units, as :meth:`add` would.
+
+        Only finite numbers as JSON has them; False where one is none, and then nothing is added.
+        """
+        if not {float, int}.issuperset(map(type, raws)):
+            return False
+        values = list(map(float, raws))
+        if not all(map(math.isfinite, values)):
+            return False
+        count = len(values)
+        self._meter += meters
+        self._at += [time[0]] * count
+        self._clock += [time[1]] * count
+        self._value += values
+        self._form += [NUMBER] * count
+        self._raw += raws
+        self._unit += [0] * count
+        return True
 
     def add_bad(self, meter: int, time: tuple[int, int], raw: object) -> None:
         """Adds a point of which its device says that the value is not good."""

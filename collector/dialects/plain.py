@@ -64,6 +64,9 @@ def site_points(message: Message, bound: SiteBinding, out: PointsBuilder) -> Non
     if not isinstance(document, dict) or not isinstance(values, dict):
         raise PayloadError("no object under the key values")
     time = time_of(document.get("time", MISSING))
+    known = [meter for name in values if (meter := bound.meters.get(name)) is not None]
+    if len(known) == len(values) and out.add_numbers(known, time, list(values.values())):
+        return
     for name, entry in values.items():
         value, unit = (entry.get("value", MISSING), entry.get("unit")) if isinstance(entry, dict) else (entry, None)
         meter = bound.meters.get(name)

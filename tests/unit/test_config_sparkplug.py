@@ -53,6 +53,22 @@ def test_of_one_kind_of_message_all_kinds_are_heard(kind: str) -> None:
     assert config == read()
 
 
+@pytest.mark.parametrize("pattern", ["$share/g/spBv1.0/plant/#", "$share/g/#", "$share/g/+/plant/DDATA/edge1/pdu7"])
+def test_births_are_not_shared(pattern: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read({"subscribe": ["wattwell/#", pattern]})
+    remedy = "what a Sparkplug device sends is told by its birth, which another collector may get; share filters that "
+    remedy += "do not match spBv1.0/plant/+/edge1/#, and give that one to one collector"
+    assert [(fault.path, fault.remedy) for fault in refused.value.faults] == [("mqtt.subscribe", remedy)]
+
+
+def test_other_topics_may_be_shared_beside_a_sparkplug_source() -> None:
+    filters = ("$share/g/wattwell/#", "spBv1.0/plant/+/edge1/#")
+    config = read({"subscribe": list(filters)})
+    assert config.mqtt is not None
+    assert config.mqtt.subscribe == filters
+
+
 @pytest.mark.parametrize("kind", ["NDATA", "DCMD", "STATE"])
 def test_a_device_sends_no_other_kinds(kind: str) -> None:
     remedy = f"no message of a device comes there; write {TOPIC}"

@@ -194,6 +194,31 @@ def test_a_broker_that_says_what_it_cannot() -> None:
     assert list(broker_check._limits(ours, "b", {"ReceiveMaximum": 20})) == []
 
 
+def test_a_broker_without_shared_subscriptions() -> None:
+    ours = mqtt_settings(1, subscribe=("dc/#", "$share/wattwell/wattwell/#"))
+    (told,) = broker_check._limits(ours, "b", {"SharedSubscriptionAvailable": 0})
+    assert (told["status"], told["message"]) == ("failed", "b has no shared subscriptions")
+    assert list(broker_check._limits(ours, "b", {"SharedSubscriptionAvailable": 1})) == []
+    assert list(broker_check._limits(mqtt_settings(1), "b", {"SharedSubscriptionAvailable": 0})) == []
+
+
+def test_a_shared_subscription(folder: Path, broker: Mosquitto) -> None:
+    waits = "the subscription is shared: what is wattwell's waits for it for 7d while it is away"
+    with_broker(broker.port, ", subscribe: ['$share/g/wattwell/#']")
+    shared = [each for each in found("broker") if "shared" in each["message"]]
+    assert [(each["status"], each["message"]) for each in shared] == [
+        (
+            "warning",
+            "the subscription is shared, so this store gets a part of the readings, and figures are of that part",
+        ),
+        ("ok", f"{waits}, and no other collector gets it"),
+    ]
+    text = Path("w.yaml").read_text().replace("duckdb:wattwell.duckdb", "victoriametrics://127.0.0.1:1")
+    Path("w.yaml").write_text(text)
+    shared = [each for each in found("broker") if "shared" in each["message"]]
+    assert [each["status"] for each in shared] == ["ok"]
+
+
 def test_a_broker_that_lets_nobody_try(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker_check, "_ANSWER_SECONDS", 1.0)
     rules = folder / "acl"

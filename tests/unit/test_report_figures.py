@@ -85,7 +85,8 @@ def test_flow_widths_are_to_scale() -> None:
 
 
 def test_flow_labels_of_a_column_never_touch() -> None:
-    many = [{"name": str(n), "label": f"Use {n}", "value": 10.0**-n, "shown": "1", "share": None} for n in range(12)]
+    unknown = {"shown": "1", "share": None, "share_shown": None}
+    many = [{"name": str(n), "label": f"Use {n}", "value": 10.0**-n, **unknown} for n in range(12)]
     side: dict[str, Any] = {"label": "x", "unit": "MWh", "total": 1.1, "total_shown": "1", "parts": many, "usable": 1.0}
     svg = flow.flow(Faces(), "many", "E_DC", side, side)
     assert svg is not None
@@ -144,6 +145,7 @@ def test_a_font_is_chosen_that_has_every_letter(tmp_path: Path) -> None:
     assert faces.shorten("張北 1", 1.0) == "□□ 1"
     (tmp_path / "notes.txt").write_text("no font")
     assert not Faces(tmp_path).drawable("張北")
+    assert faces.shorten("ქ張", 1.0) == "ქ□"
 
 
 def test_ids_of_two_figures_never_meet() -> None:

@@ -87,11 +87,35 @@ def test_a_dash_has_no_unit() -> None:
     assert tell.with_unit("1,443.8", "m3") == f"1,443.8{NARROW}m³"
 
 
-def test_a_column_has_digits_enough_for_its_largest() -> None:
-    rows = [{"e": 2_154.6}, {"e": None}, {"e": 998.0}]
-    assert tell.thousands(rows, "e") == ["2.155", tell.NONE, "0.998"]
-    assert tell.thousands([*rows, {"e": 146_200.0}], "e") == ["2.2", tell.NONE, "1.0", "146.2"]
-    assert tell.thousands([{"e": None}], "e") == [tell.NONE]
+def test_a_column_suits_its_largest_and_adds_up() -> None:
+    rows = [{"e": 2_154.6}, {"e": None}, {"e": 998.6}]
+    assert tell.column(rows, "e", "energy") == {"unit": "kWh", "texts": ["2,154", tell.NONE, "999"], "total": "3,153"}
+    large = tell.column([*rows, {"e": 146_200.0}], "e", "energy")
+    assert large == {"unit": "MWh", "texts": ["2.2", tell.NONE, "1.0", "146.2"], "total": "149.4"}
+    assert tell.column([{"e": None}], "e", "water") == {"unit": "L", "texts": [tell.NONE], "total": tell.NONE}
+
+
+def test_a_verdict_is_as_provisional_as_its_figure() -> None:
+    line = {"met": True, "current": {"provisional": True}}
+    assert tell.verdict(line) == "met, provisional"
+    assert tell.verdict({"met": False, "current": {"provisional": False}}) == "missed"
+    assert tell.verdict({"met": None, "current": {"provisional": True}}) == ""
+
+
+def test_nothing_of_an_alert_is_told_from_after_the_period() -> None:
+    report = reporting.full()
+    ended = {"resolved_at": report["period"]["end"]}
+    assert tell.resolved(ended, report) == report["period"]["end"]
+    assert tell.resolved({"resolved_at": "2026-12-01T00:00:00Z"}, report) is None
+    assert tell.resolved({"resolved_at": None}, report) is None
+    assert (tell.threshold({"above": 1.3}), tell.threshold({"above": None, "below": 0.5})) == ("above 1.3", "below 0.5")
+    assert tell.threshold({"above": None, "below": None}) == ""
+
+
+def test_the_advice_of_a_finding_that_ended_is_for_the_next_time() -> None:
+    found = {"end": None, "status": "open", "advice": "Close the valve."}
+    assert tell.advice(found) == "Close the valve."
+    assert tell.advice(found | {"end": "2026-10-02T00:00:00Z"}) == "If it comes back: Close the valve."
 
 
 def test_a_month_is_compared_with_more_than_a_year_is() -> None:

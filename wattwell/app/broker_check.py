@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from collector.connection import connect, explain_error, explain_refusal, is_v5, make_client
 from collector.normalise import MeterTable
 from collector.topics import Router
+from wattwell.config.filters import unshared
 from wattwell.config.settings import Config, MqttSettings
 from wattwell.engine.queries import Document
 from wattwell.errors import WattwellError
@@ -42,6 +43,7 @@ def examine_broker(config: Config, settings: MqttSettings) -> Iterator[Document]
     except WattwellError as error:
         yield _finding("failed", str(error), "check username, password_file and the broker's rules")
     yield from _uncovered(config, settings)
+    yield from _sharing(config, settings)
 
 
 def _finding(status: str, message: str, remedy: str | None) -> Document:
@@ -53,6 +55,22 @@ def _uncovered(config: Config, settings: MqttSettings) -> Iterator[Document]:
     for topic in router.uncovered(settings.subscribe) if settings.subscribe else ():
         remedy = "add it to mqtt.subscribe, or leave that key out"
         yield _finding("warning", f"no subscription covers the topic {topic}", remedy)
+
+
+def _shared(settings: MqttSettings) -> bool:
+    return any(pattern != unshared(pattern) for pattern in settings.subscribe)
+
+
+def _sharing(config: Config, settings: MqttSettings) -> Iterator[Document]:
+    """What a shared subscription asks of the rest of the configuration."""
+    if not _shared(settings):
+        return
+    if config.store.remote is None:
+        message = "the subscription is shared, so this store gets a part of the readings, and figures are of that part"
+        yield _finding("warning", message, "name a remote store in store.url, or write filters without $share/GROUP/")
+    expiry = format_duration(settings.session_expiry * SECOND)
+    message = f"the subscription is shared: what is {settings.client_id}'s waits for it for {expiry} while it is away"
+    yield _finding("ok", f"{message}, and no other collector gets it", None)
 
 
 @dataclass
@@ -140,6 +158,9 @@ def _limits(settings: MqttSettings, where: str, properties: dict[str, Any]) -> I
         ours = format_duration(settings.session_expiry * SECOND)
         message = f"{where} keeps our session for {format_duration(expiry * SECOND)} only, not for {ours}"
         yield _finding("warning", message, "raise the broker's limit of the session expiry")
+    if _shared(settings) and not properties.get("SharedSubscriptionAvailable", 1):
+        remedy = "allow them in the broker, or write mqtt.subscribe without $share/GROUP/"
+        yield _finding("failed", f"{where} has no shared subscriptions", remedy)
     if properties.get("MaximumQoS", 2) < 1:
         remedy = "let the broker take QoS 1: messages of QoS 0 are lost whenever something is away"
         yield _finding("warning", f"{where} takes QoS 0 only", remedy)

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0 done, 1 failed, 2 wrong usage or configuration."""
     args = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "amqtt", "transitions", "uvicorn"):
+    for noisy in ("httpx", "amqtt", "transitions", "uvicorn", "distributed"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         code = _COMMANDS[args.command](args)
@@ -189,6 +189,12 @@ def _correct(args: Namespace) -> int:
     return 0
 
 
+def _recompute(args: Namespace) -> int:
+    from wattwell.cli.recompute import recomputing  # noqa: PLC0415 - no other command needs workers
+
+    return recomputing(args)
+
+
 # -- asking ---------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +292,7 @@ _COMMANDS: Mapping[str, Callable[[Namespace], int]] = {
     "simulate": _simulate,
     "backfill": _backfill,
     "correct": _correct,
+    "recompute": _recompute,
     "kpi": _kpi,
     "balance": _ask("balance", "site", "window", "start", "end"),
     "series": _ask("series", "site", "meter", "start", "end"),

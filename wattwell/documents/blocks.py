@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from wattwell.documents.words import sentence
+from wattwell.documents.words import unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,4 +171,4 @@ def table(
 
 def absent(why: str) -> Text:
     """What stands in place of figures that do not exist."""
-    return Text(text=f"Not available. {sentence(why)}".strip(), tone="muted")
+    return Text(text=unavailable(why), tone="muted")

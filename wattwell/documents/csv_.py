@@ -81,6 +81,8 @@ def _all(document: Document) -> Iterator[Row]:
     if hourly is not None:
         for hour, each in zip(hourly["hour"], hourly["share"], strict=True):
             yield _row("carbon_free", f"hour_{hour:02}", each, "1")
+    yield from _limits(document["limits"])
+    yield from _findings(document["findings"])
     yield from _operation(document)
     yield from _quality(document)
 
@@ -228,13 +230,17 @@ def _carbon(found: Document) -> Iterator[Row]:
             yield _row("carbon.avoided", f"{each['name']}.{name}", each[name], unit, usable=each[usable], note=note)
 
 
-def _operation(document: Document) -> Iterator[Row]:
-    for each in document["limits"]:
+def _limits(found: Iterable[Document]) -> Iterator[Row]:
+    for each in found:
         limit = each["limit"]
         note = _joined(limit["state"], each["judgement"]["verdict"], limit["source"])
         yield _row("limits", f"{limit['table']}.limit", limit["pue"], "1", note=note)
-        yield _row("limits", f"{limit['table']}.pue", each["value"], "1", note=each["judgement"]["verdict"])
-    for each in document["findings"]:
+        note = _joined(each["span"], each["judgement"]["verdict"])
+        yield _row("limits", f"{limit['table']}.pue", each["value"], "1", note=note)
+
+
+def _findings(found: Iterable[Document]) -> Iterator[Row]:
+    for each in found:
         ends = {"start": each["start"], "end": each["end"], "note": _joined(each["title"], each["status"])}
         for name, unit in (("excess_kwh", "kWh"), ("excess_l", "L")):
             if each[name] is not None:
@@ -243,12 +249,21 @@ def _operation(document: Document) -> Iterator[Row]:
             yield _row("findings", f"{each['id']}.cost", each["cost"]["value"], each["cost"]["currency"], **ends)
         if all(each[name] is None for name in ("excess_kwh", "excess_l", "cost")):
             yield _row("findings", each["id"], None, "", **ends)
+
+
+def _operation(document: Document) -> Iterator[Row]:
     for each in document["alerts"]:
-        ends = {"start": each["fired_at"], "end": each["resolved_at"]}
-        yield _row("alerts", each["name"], each["value"], "", note=each["annotations"].get("summary"), **ends)
+        later = each["resolved_at"] is not None and each["resolved_at"] > document["period"]["end"]
+        ends = {"start": each["fired_at"], "end": None if later else each["resolved_at"]}
+        note = "worst value; resolved after the period" if later else "worst value"
+        yield _row("alerts", each["name"], each.get("peak"), each.get("unit") or "", note=note, **ends)
     for each in document["events"]:
         note = _joined(each["event"], each["state"])
         yield _row("events", each["meter"], each["booked"], each["unit"], start=each["at"], end=None, note=note)
+    for each in document["corrections"]:
+        for side in ("final", "first"):
+            note = _joined(each["event"], each["author"], each["reason"])
+            yield _row("corrections", f"{each['meter']}.{side}", each[side], "", start=each["at"], end=None, note=note)
 
 
 def _quality(document: Document) -> Iterator[Row]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from matplotlib.ft2font import FT2Font
+
+from wattwell.errors import UsageError
+
 FAMILY = "Source Sans Pro"
 FALLBACK = "DejaVu Sans"
 _OURS = ("Regular", "It", "Semibold", "Bold")
@@ -19,6 +23,14 @@ def source_sans(style: str = "Regular") -> Path:
 def dejavu() -> Path:
     """The file of DejaVu Sans that matplotlib ships."""
     return Path(str(files("matplotlib") / "mpl-data" / "fonts" / "ttf" / _DEJAVU[0]))
+
+
+def opened(path: Path) -> FT2Font:
+    """A font; UsageError for a file that is none."""
+    try:
+        return FT2Font(str(path))
+    except (RuntimeError, OSError) as fault:
+        raise UsageError(f"{path} is no font that can be read ({fault}); take it out of the folder of fonts") from fault
 
 
 def extra(folder: Path | None) -> tuple[Path, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
+from unicodedata import east_asian_width
 
 from wattwell.documents.blocks import Paper
 from wattwell.documents.figures.sheet import Faces
@@ -10,7 +12,7 @@ from wattwell.documents.sections import carbon, energy, fleet, operation, qualit
 from wattwell.documents.words import Document, clock, plural
 
 _HEAD = 60
-"""Letters of a site's name at the head of a page."""
+"""Letters of a site's name at the head of a page; one of a wide script counts as two."""
 
 
 def paper(document: Document, fonts: Path | None = None) -> Paper:
@@ -84,7 +86,9 @@ def _fleet(document: Document, faces: Faces) -> Paper:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _HEAD else f"{name[: _HEAD - 1].rstrip()}…"
+    sizes = accumulate(1 + (east_asian_width(each) in ("W", "F")) for each in name)
+    fits = sum(1 for size in sizes if size < _HEAD)
+    return name if fits >= len(name) - 1 else f"{name[:fits].rstrip()}…"
 
 
 def _status(document: Document, draft: bool) -> str:

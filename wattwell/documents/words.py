@@ -28,6 +28,7 @@ MONTHS = (
     "November",
     "December",
 )
+_UNAVAILABLE = "not available"
 _STEPS = {
     "kWh": ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")),
     "L": ((1e3, "m³"), (1.0, "L")),
@@ -129,6 +130,15 @@ def sentence(text: str) -> str:
     first = text.split(" ", 1)[0]
     begun = text if not text or "_" in first else text[0].upper() + text[1:]
     return begun if not begun or begun.endswith((".", "!", "?")) else f"{begun}."
+
+
+def unavailable(why: str) -> str:
+    """What stands in place of figures that do not exist, said once."""
+    if why.lower().startswith(_UNAVAILABLE):
+        why = why[len(_UNAVAILABLE) :].lstrip(" :.,")
+    elif _UNAVAILABLE in why:
+        return sentence(why)
+    return f"Not available. {sentence(why)}".strip()
 
 
 def title_case(name: str) -> str:

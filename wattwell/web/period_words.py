@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from analytics.report.rounding import adding_up, scale_of
 from wattwell.engine.queries import Document
 from wattwell.intervals import from_us, parse_iso, zone_of
 from wattwell.web.present import NARROW, amount, number
@@ -41,11 +42,32 @@ def fixed(value: float | None, digits: int) -> str:
     return NONE if value is None else number(value, digits)
 
 
-def thousands(rows: Sequence[Document], name: str) -> list[str]:
-    """A column of kWh or L in MWh or m3, with digits enough for the largest."""
-    most = max((abs(row[name]) for row in rows if row[name] is not None), default=0.0)
-    digits = 1 if most >= 1e5 else 2 if most >= 1e4 else 3
-    return [fixed(None if row[name] is None else row[name] / 1000, digits) for row in rows]
+def column(rows: Sequence[Document], name: str, kind: str) -> Document:
+    """A column of kWh or L in a unit that suits its rows, and what it adds up to: unit, texts, total."""
+    known = [row[name] for row in rows if row[name] is not None]
+    scale = scale_of(kind, max(map(abs, known), default=0.0))
+    texts, total = adding_up(known, scale)
+    left = iter(texts)
+    shown = [NONE if row[name] is None else next(left) for row in rows]
+    return {"unit": unit(scale.unit), "texts": shown, "total": total if known else NONE}
+
+
+def advice(found: Document) -> str:
+    """What is said to do about a finding; of one that ended, if it comes back."""
+    again = "" if found["end"] is None and found["status"] != "closed" else "If it comes back: "
+    return f"{again}{found['advice']}"
+
+
+def resolved(alert: Document, report: Document) -> str | None:
+    """When an alert ended; None where that was not in the period."""
+    at: str | None = alert["resolved_at"]
+    return None if at is None or parse_iso(at) > parse_iso(report["period"]["end"]) else at
+
+
+def threshold(alert: Document) -> str:
+    """``above 1.3``, where the rule has one."""
+    found = next((side for side in ("above", "below") if alert.get(side) is not None), None)
+    return "" if found is None else f"{found} {alert[found]:.4g}"
 
 
 def percent(share: float | None) -> str:
@@ -77,8 +99,9 @@ def fiscal_key(report: Document) -> str | None:
 
 
 def verdict(line: Document) -> str:
-    """met, missed, or nothing where a figure has no target or no value."""
-    return "" if line["met"] is None else "met" if line["met"] else "missed"
+    """met, missed, or nothing where a figure has no target or no value; it is as provisional as the figure."""
+    said = "" if line["met"] is None else "met" if line["met"] else "missed"
+    return f"{said}, provisional" if said and line["current"]["provisional"] else said
 
 
 def why(report: Document) -> str:

@@ -26,7 +26,7 @@ from wattwell.documents.figures.sheet import (
     Sheet,
     drawing,
 )
-from wattwell.documents.words import Document, share, with_unit
+from wattwell.documents.words import NARROW, Document, with_unit
 
 _COLORS = {
     "it": BLUE,
@@ -254,7 +254,7 @@ class _Flow:
 def _said(part: Document, whole: Document) -> str:
     """Amount and share."""
     text = with_unit(part["shown"], whole["unit"])
-    return text if part["share"] is None else f"{text} · {share(part['share'])}"
+    return text if part["share_shown"] is None else f"{text} · {part['share_shown']}{NARROW}%"
 
 
 def _cooling_last(parts: Sequence[Document], kinds: Document | None) -> list[Document]:

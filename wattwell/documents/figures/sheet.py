@@ -22,7 +22,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import MaxNLocator
 
-from wattwell.documents.fonts import dejavu, extra, source_sans
+from wattwell.documents.fonts import dejavu, extra, opened, source_sans
 
 INK, MUTED, LINE, PAPER = "#1b2430", "#566272", "#dde2e8", "#ffffff"
 BLUE, TEAL, ORANGE, YELLOW, GREY, RED, SKY = (
@@ -75,7 +75,7 @@ class Faces:
     """The fonts of a document's figures."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._files = (source_sans(), dejavu(), *extra(folder))
+        self._files = (source_sans(), dejavu(), *(path for path in extra(folder) if opened(path).scalable))
         self._fonts: dict[Path, FT2Font] = {}
         self._advance: dict[tuple[Path, str], float] = {}
 
@@ -92,9 +92,11 @@ class Faces:
         return any(self._has(each, text) for each in self._files)
 
     def shorten(self, text: str, inches: float) -> str:
-        """As much of a text as fits into a width, with a box for each letter where no font has all of them."""
+        """As much of a text as fits into a width, in one font; a box for each letter that the best of them lacks."""
         if not self.drawable(text):
-            text = "".join(each if self._has(dejavu(), each) else _UNKNOWN for each in text)
+            boxed = [path for path in self._files if self._has(path, _UNKNOWN)]
+            best = max(boxed, key=lambda path: sum(self._has(path, each) for each in text))
+            text = "".join(each if self._has(best, each) else _UNKNOWN for each in text)
         if self.width(text) <= inches:
             return text
         room = inches - self.width(_ELLIPSIS)
@@ -103,7 +105,7 @@ class Faces:
 
     def _font(self, path: Path) -> FT2Font:
         if path not in self._fonts:
-            font = FT2Font(str(path))
+            font = opened(path)
             font.set_size(SIZE, _BOX)
             self._fonts[path] = font
         return self._fonts[path]

@@ -46,7 +46,13 @@ def _scopes(found: Document) -> Table:
     def tonnes(value: float | None) -> str:
         return NONE if value is None else number(value / 1e3, 1)
 
-    whole = line("Total", tonnes(found["total_location_kg"]), tonnes(found["total_market_kg"]), total=True)
+    known = found["scope1_kg"] is not None
+    whole = line(
+        "Total" if known else "Total, scope 1 not known",
+        tonnes(found["total_location_kg"]),
+        tonnes(found["total_market_kg"]),
+        total=True,
+    )
     lines = [
         line("Scope 1: fuels and refrigerants", tonnes(found["scope1_kg"]), tonnes(found["scope1_kg"])),
         line("Scope 2: bought energy", tonnes(found["scope2_location_kg"]), tonnes(found["scope2_market_kg"])),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wattwell.documents.blocks import Block, Cell, Column, Facts, Line, Plot, Section, Table, absent, line, table
+from analytics.report.rounding import Scale, scale_of
+from wattwell.documents.blocks import Block, Column, Facts, Plot, Section, Table, Text, absent, line, table
 from wattwell.documents.figures.bars import energy_by_row, pue_and_weather
 from wattwell.documents.figures.curves import load_duration, pue_by_temperature
 from wattwell.documents.figures.flow import flow, left_out
 from wattwell.documents.figures.sheet import Faces
+from wattwell.documents.sections.rows import rows_table
 from wattwell.documents.words import (
     NARROW,
     NONE,
     Document,
     clock,
-    day_name,
-    day_short,
     number,
     share,
     title_case,
@@ -50,58 +50,11 @@ def pue(document: Document, faces: Faces) -> Section:
         )
     if not blocks:
         blocks.append(absent(f"No {what} has a PUE."))
-    blocks.append(_rows(document, what))
+    blocks.append(rows_table(document, what))
     weather = document["weather"]
     if weather is None:
         blocks.append(absent("PUE by outdoor temperature needs a PUE and an outdoor_dry_bulb meter."))
     return Section(id="pue", title=f"PUE by {what}, and the weather", blocks=tuple(blocks))
-
-
-def _rows(document: Document, what: str) -> Table:
-    columns = [
-        Column(label=what.capitalize(), kind="word"),
-        Column(label="PUE"),
-        Column(label="WUE", unit="L/kWh"),
-        Column(label="REF", unit="%"),
-        Column(label="E_DC", unit="MWh"),
-        Column(label="E_IT", unit="MWh"),
-        Column(label="Water", unit="m³"),
-        Column(label="CO₂e loc.", unit="t"),
-        Column(label="CO₂e mkt.", unit="t"),
-        Column(label="Cost", unit=document["site"]["currency"] or ""),
-        Column(label="Outdoor", unit="°C"),
-        Column(label="Usable", unit="%"),
-    ]
-    lines = [_row(row) for row in document["rows"]]
-    several = any(row["provisional"] and row["pue"] is not None for row in document["rows"])
-    note = "* provisional. " if several else ""
-    return table(
-        f"Figures of each {what}",
-        columns,
-        lines,
-        f"{note}Usable: share of the {what}'s intervals that its PUE stands on. A dash is no value, never 0.",
-    )
-
-
-def _row(row: Document) -> Line:
-    def scaled(name: str, size: float, digits: int) -> str:
-        return NONE if row[name] is None else number(row[name] / size, digits)
-
-    mark = "*" if row["provisional"] and row["pue"] is not None else ""
-    return line(
-        day_short(row["key"]) if len(row["key"]) > 7 else day_name(row["key"]),
-        Cell(f"{number(row['pue'], 3)}{mark}", "warn" if mark else ""),
-        number(row["wue"], 3),
-        NONE if row["ref"] is None else number(100 * row["ref"], 1),
-        scaled("e_dc", 1e3, 1),
-        scaled("e_it", 1e3, 1),
-        scaled("water", 1e3, 1),
-        scaled("carbon_location", 1e3, 1),
-        scaled("carbon_market", 1e3, 1),
-        number(row["cost"]),
-        number(row["temperature"], 1),
-        Cell(number(100 * row["usable"], 1), "" if row["usable"] >= 0.9 else "warn"),
-    )
 
 
 def demand(document: Document, faces: Faces) -> Section:
@@ -169,10 +122,11 @@ def parts(found: Document) -> Table:
         Column(label="Share", unit="%"),
     ]
     lines = [
-        line(part["label"], part["shown"], NONE if part["share"] is None else number(100 * part["share"], 1))
+        line(part["label"], part["shown"], NONE if part["share_shown"] is None else part["share_shown"])
         for part in found["parts"]
     ]
-    whole = line("Total", found["total_shown"], number(100.0, 1) if found["total"] else NONE, total=True)
+    several = any(part["share_shown"] is not None for part in found["parts"])
+    whole = line("Total", found["total_shown"], number(100.0, 1) if several else NONE, total=True)
     note = f"On {share(found['usable'])} of the intervals, those in which every part has a value."
     return table(found["label"], columns, [*lines, whole], note, wide=False)
 
@@ -182,22 +136,34 @@ def chain(document: Document) -> Section:
     stages = document["energy"]["stages"]
     if not stages:
         return Section(id="chain", title="Power chain", blocks=(absent("No stage of the power chain is metered."),))
+    scale = scale_of("energy", max(stage["kwh"] for stage in stages))
+    if len(stages) == 1:
+        (only,) = stages
+        said = f"{only['label'] or title_case(only['role'])}: {_energy(only['kwh'], scale)}{NARROW}{scale.unit}"
+        why = "A loss and an efficiency need the meters of two stages."
+        return Section(id="chain", title="Power chain", blocks=(Text(text=f"{said}. {why}"),))
     columns = [
         Column(label="Stage", kind="text"),
-        Column(label="Energy", unit="MWh"),
+        Column(label="Energy", unit=scale.unit),
         Column(label="Efficiency", unit="%"),
-        Column(label="Loss", unit="MWh"),
+        Column(label="Loss", unit=scale.unit),
         Column(label="Usable", unit="%"),
     ]
     lines = [
         line(
             stage["label"] or title_case(stage["role"]),
-            number(stage["kwh"] / 1e3, 1),
-            NONE if stage["efficiency"] is None else number(100 * stage["efficiency"], 2),
-            NONE if stage["loss_kwh"] is None else number(stage["loss_kwh"] / 1e3, 1),
+            _energy(stage["kwh"], scale),
+            NONE if stage["efficiency"] is None else number(100 * stage["efficiency"], 1),
+            _energy(stage["loss_kwh"], scale),
             number(100 * stage["usable"], 1),
         )
         for stage in stages
     ]
     note = "Efficiency and loss are against the stage before, over the intervals that both are known in."
     return Section(id="chain", title="Power chain", blocks=(table("Stages of the power chain", columns, lines, note),))
+
+
+def _energy(kwh: float | None, scale: Scale) -> str:
+    """One digit finer than elsewhere, as the flow's."""
+    digits = scale.digits + (scale.size != 1.0)
+    return NONE if kwh is None else number(kwh / scale.size, digits)

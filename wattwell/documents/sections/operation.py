@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wattwell.documents.advice import advice
 from wattwell.documents.blocks import Block, Cell, Column, Line, Section, Text, absent, line, table
 from wattwell.documents.words import (
     NONE,
@@ -15,6 +16,7 @@ from wattwell.documents.words import (
     significant,
     title_case,
 )
+from wattwell.intervals import parse_iso
 
 MOST = 100
 """The most rows that are printed; JSON and CSV have them all."""
@@ -37,10 +39,10 @@ def limits(document: Document) -> Section:
         Column(label="From", kind="word"),
         Column(label="State", kind="word"),
         Column(label="Limit"),
-        Column(label="PUE, 365 days"),
+        Column(label="PUE"),
         Column(label="Verdict", kind="word"),
     ]
-    lead = "A limit is on the annual PUE: it is judged by that of the 365 days that end with the period."
+    lead = "A limit is on the annual PUE. Below each PUE stands over which days it is."
     return Section(id="limits", title=title, lead=lead, blocks=(table("Limits", columns, [_limit(e) for e in found]),))
 
 
@@ -54,7 +56,7 @@ def _limit(each: Document) -> Line:
         limit["start"],
         limit["state"],
         NONE if limit["pue"] is None else f"{limit['pue']:g}",
-        number(each["value"], 3),
+        Cell(number(each["value"], 3), "", each["span"]),
         Cell(judgement["verdict"], _VERDICTS.get(judgement["verdict"], "muted"), grade),
     )
 
@@ -81,7 +83,7 @@ def findings(document: Document) -> Section:
             _estimate(each["excess_kwh"], "kWh"),
             _estimate(each["excess_l"], "L"),
             money(each["cost"]),
-            each["advice"],
+            advice(each, document),
         )
         for each in found[:MOST]
     ]
@@ -110,27 +112,80 @@ def alerts(document: Document) -> Section:
         Column(label="Severity", kind="word"),
         Column(label="Fired", kind="word"),
         Column(label="Resolved", kind="word"),
-        Column(label="Value"),
+        Column(label="Worst"),
+        Column(label="Threshold"),
     ]
+    end = parse_iso(document["period"]["end"])
     lines = [
         line(
-            Cell(each["name"], "", each["annotations"].get("summary", "")),
+            Cell(each["name"], "", _in_words(each, end)),
             each["labels"].get("severity", NONE),
             clock(each["fired_at"], zone),
-            clock(each["resolved_at"], zone) if each["resolved_at"] else Cell("open", "warn"),
-            significant(each["value"], 4),
+            _resolved(each, end, zone),
+            significant(each.get("peak"), 4),
+            _threshold(each),
         )
         for each in found[:MOST]
     ]
     return Section(id="alerts", title=title, blocks=(table("Alerts", columns, lines, more(found, "alert")),))
 
 
+def _in_words(each: Document, end: int) -> str:
+    """What the alert said, where that is about a time in the period."""
+    later = each["resolved_at"] is None or parse_iso(each["resolved_at"]) > end or each.get("peak") is not None
+    return "" if later else str(each["annotations"].get("summary", ""))
+
+
+def _resolved(each: Document, end: int, zone: str) -> Cell:
+    if each["resolved_at"] is None:
+        return Cell("open", "warn")
+    if parse_iso(each["resolved_at"]) > end:
+        return Cell("after the period", "warn")
+    return Cell(clock(each["resolved_at"], zone))
+
+
+def _threshold(each: Document) -> str:
+    for side in ("above", "below"):
+        if each.get(side) is not None:
+            return f"{side} {significant(each[side], 4)}"
+    return NONE
+
+
 def events(document: Document) -> Section:
-    """The meter-event ledger of the period."""
-    title, found, zone = "Meter events", document["events"], document["site"]["timezone"]
+    """The meter-event ledger of the period, and what operators entered."""
+    found, zone = document["events"], document["site"]["timezone"]
+    first = _events(found, zone) if found else Text(text="No meter event in this period.", tone="muted")
+    return Section(id="events", title="Meter events", blocks=(first, _corrections(document["corrections"], zone)))
+
+
+def _corrections(found: list[Document], zone: str) -> Block:
     if not found:
-        block: Block = Text(text="No meter event in this period.", tone="muted")
-        return Section(id="events", title=title, blocks=(block,))
+        return Text(text="No correction was entered.", tone="muted")
+    columns = [
+        Column(label="Meter", kind="text"),
+        Column(label="Entered", kind="word"),
+        Column(label="At", kind="word"),
+        Column(label="Last dial"),
+        Column(label="First dial"),
+        Column(label="By", kind="text"),
+        Column(label="Reason", kind="text"),
+    ]
+    lines = [
+        line(
+            each["meter"],
+            title_case(each["event"]),
+            clock(each["at"], zone),
+            significant(each["final"], 10),
+            significant(each["first"], 10),
+            each["author"],
+            each["reason"],
+        )
+        for each in found[:MOST]
+    ]
+    return table("Corrections entered", columns, lines, more(found, "correction"))
+
+
+def _events(found: list[Document], zone: str) -> Block:
     columns = [
         Column(label="Meter", kind="text"),
         Column(label="Event", kind="word"),
@@ -153,4 +208,4 @@ def events(document: Document) -> Section:
         for each in found[:MOST]
     ]
     note = f"Before and after are dial readings in the meter's unit. {more(found, 'event')}".strip()
-    return Section(id="events", title=title, blocks=(table("Meter events", columns, lines, note),))
+    return table("Meter events", columns, lines, note)

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from analytics.report.rounding import digits_of, percent, scale_of
 from wattwell.documents.blocks import Block, Cell, Column, Facts, Line, Points, Section, absent, line, table
 from wattwell.documents.sections.operation import MOST, more
-from wattwell.documents.words import NONE, Document, clock, number, sentence, significant, unit, with_unit
+from wattwell.documents.words import NONE, Document, clock, number, sentence, share, significant, unit, with_unit
 
 _STATES: dict[bool | None, tuple[str, str]] = {
     True: ("holds", "good"),
     False: ("does not hold", "bad"),
     None: ("not judged", "muted"),
 }
+
+
+_DIGESTS = {"told": "Findings, alerts, meter events"}
+_WITHOUT_SIDES = ("peak_demand_kw",)
+"""KPIs whose value is one interval's: no quotient of sums."""
+_KW = ("load_factor",)
+_LITRES = ("water_reclaimed_share",)
+_MOST_DIGITS = 9
+_KINDS = {"kWh": "energy", "L": "water", "kg": "mass"}
 
 
 def metrics(document: Document) -> Section:
@@ -48,7 +58,7 @@ def kpis(document: Document) -> Section:
     ]
     shared = _shared(found)
     notes = " ".join(f"{mark} {sentence(text)}" for text, mark in shared.items())
-    note = f"Numerator and denominator are sums over the usable intervals, in kWh, L or kg. {notes}".strip()
+    note = f"Numerator and denominator are sums over the usable intervals. {notes}".strip()
     lines = [_kpi(each, shared) for each in found]
     return Section(id="kpis", title=title, blocks=(table("KPIs", columns, lines, note),))
 
@@ -68,17 +78,37 @@ def _kpi(each: Document, shared: Mapping[str, str]) -> Line:
     marks = " ".join(shared[text] for text in dict.fromkeys(messages) if text in shared)
     value = Cell("no value", "muted")
     if each["value"] is not None:
-        value = Cell(with_unit(significant(each["value"], 5), each["unit"]))
+        value = Cell(_kpi_value(each))
+    above, below = _sides(each)
     return line(
-        Cell(f"{each['label']} {marks}".strip(), "", " ".join([f"{each['kpi']}.", *map(sentence, said)])),
+        Cell(f"{each['label']} {marks}".strip(), "", " ".join(map(sentence, said))),
         value,
-        number(each["numerator"], 1),
-        number(each["denominator"], 1),
+        above,
+        below,
         number(100 * each["usable"], 1),
         number(100 * each["coverage"], 1),
         number(100 * each["estimated"], 1),
         NONE if each["category"] is None else str(each["category"]),
     )
+
+
+def _kpi_value(each: Document) -> str:
+    """With the digits that it has everywhere in the report."""
+    name = each["kpi"]
+    if percent(name):
+        return share(each["value"], digits_of(name))
+    return with_unit(number(each["value"], digits_of(name)), each["unit"])
+
+
+def _sides(each: Document) -> tuple[str, str]:
+    """Numerator and denominator with their units."""
+    name = each["kpi"]
+    if name in _WITHOUT_SIDES:
+        return NONE, NONE
+    above, _, below = each["unit"].partition("/")
+    if not below:
+        above = below = "kW" if name in _KW else "L" if name in _LITRES else "kWh"
+    return with_unit(number(each["numerator"], 1), above), with_unit(number(each["denominator"], 1), below)
 
 
 def coverage(document: Document) -> Section:
@@ -144,9 +174,9 @@ def method(document: Document) -> Section:
         ("Period", period["key"], f"{span}, {zone}, end exclusive"),
         ("Grid", f"{significant(period['grid_seconds'] / 60)} min", f"{significant(period['hours'])} hours"),
     )
-    parts = ("intervals", "comparisons", "configuration", "corrections")
+    parts = ("intervals", "comparisons", "configuration", "corrections", "told")
     names = [Column(label="SHA-256 of", kind="word"), Column(label="Hexadecimal", kind="text")]
-    digests = [line(name.capitalize(), inputs[name]) for name in parts if name in inputs]
+    digests = [line(_DIGESTS.get(name, name.capitalize()), inputs[name]) for name in parts if name in inputs]
     digests.append(line("All inputs", inputs["digest"], total=True))
     note = "Equal digests give equal figures, and the same program gives the same bytes."
     blocks: list[Block] = [Facts(facts=facts)]
@@ -182,7 +212,24 @@ def revisions(document: Document) -> Section:
 def _change(change: Document | None) -> tuple[str, str, str]:
     if change is None:
         return "", "", ""
-    written = unit(change["unit"])
-    label = f"{change['label']} [{written}]" if written else change["label"]
-    old, new = ("no value" if change[side] is None else significant(change[side], 8) for side in ("old", "new"))
-    return label, old, new
+    sides = (change["old"], change["new"])
+    size, name, digits = _alike(change)
+    texts = [["no value" if each is None else number(each / size, many) for each in sides] for many in digits]
+    old, new = next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
+    written = unit(name)
+    return f"{change['label']} [{written}]" if written else change["label"], old, new
+
+
+def _alike(change: Document) -> tuple[float, str, range]:
+    """Unit for both values of a change, and digits to try until they differ."""
+    most = max((abs(change[side]) for side in ("old", "new") if change[side] is not None), default=0.0)
+    kind = _KINDS.get(change["unit"])
+    if kind is None:
+        return 1.0, change["unit"], range(_ratio_digits(most), _MOST_DIGITS)
+    scale = scale_of(kind, most)
+    return scale.size, scale.unit, range(scale.digits + (scale.size != 1.0), _MOST_DIGITS)
+
+
+def _ratio_digits(most: float) -> int:
+    """Three for ratios, fewer for what is large."""
+    return 3 if most < 10 else 2 if most < 1000 else 0

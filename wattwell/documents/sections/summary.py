@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wattwell.documents.advice import advice
 from wattwell.documents.blocks import Block, Card, Cards, Cell, Column, Line, Points, Table, Text, line
-from wattwell.documents.words import NONE, Document, amount, clock, money, number, sentence, share, unit
+from wattwell.documents.words import NONE, Document, amount, clock, money, number, sentence, share, unavailable, unit
+from wattwell.intervals import parse_iso
 
 _FULL = 0.995
 """Usable share from which nothing is said of it on the first page."""
@@ -23,6 +25,16 @@ _SPANS = {
 """What a period is compared with. A year is its own year to date, and its year ago is the last one."""
 _COMPARED = ("previous", "year_ago")
 """Spans as long as the period, so that it can be said how it differs."""
+_AMOUNTS = ("energy", "water", "carbon", "cost")
+"""Figures that grow with time; the others are ratios."""
+_WHOLE = 0.9
+"""Usable share from which two amounts can be compared."""
+_AS_LONG = 0.05
+"""By how much two spans may differ in length, for their amounts to be compared."""
+_SHORT = {
+    "iPUE": "iPUE: PUE over less than a year; the energy of the data centre by that of its IT equipment.",
+    "REF": "REF: renewable energy factor, the share of the energy that is renewable.",
+}
 _MOST_CARDS = 3
 
 
@@ -61,7 +73,7 @@ class Headlines:
         window = self._document["period"]["window"]
         columns = [
             Column(label="", kind="text"),
-            Column(label=self._document["period"]["name"] if window != "fiscal_year" else "This year"),
+            Column(label=self._document["period"]["name"] if window != "fiscal_year" else "This fiscal year"),
             Column(label="Target"),
             *(Column(label=label) for label in _SPANS[window].values()),
         ]
@@ -77,6 +89,8 @@ class Headlines:
     def _span_note(self) -> str:
         site = self._document["site"]
         said = f"PUE category {site['pue_category']}. WUE counts {site['wue_numerator'].replace('_', ' ')}."
+        labels = {each["label"] for each in self._document["headlines"]}
+        said = " ".join([*(text for label, text in _SHORT.items() if label in labels), said])
         return f"{said} A per cent below a figure is the share of the period's intervals that it stands on."
 
     def _line(self, headline: Document) -> Line:
@@ -91,6 +105,8 @@ class Headlines:
         )
 
     def _current(self, headline: Document) -> Cell:
+        if headline["current"]["provisional"]:
+            return self._cell(headline["current"], "warn", always=True)
         tone = "" if headline["met"] is None else "good" if headline["met"] else "bad"
         return self._cell(headline["current"], f"strong {tone}".strip(), always=True)
 
@@ -99,13 +115,15 @@ class Headlines:
         if shown is None:
             return Cell(NONE, "muted")
         said = "" if met is None else "met" if met else "missed"
+        if said and headline["current"]["provisional"]:
+            return Cell(shown, "warn", f"{said}, provisional")
         return Cell(shown, "", said)
 
     def _other(self, headline: Document, span: str) -> Cell:
         cell = headline[span]
         found = self._cell(cell, "")
         now, then = headline["current"]["value"], cell["value"]
-        if span not in _COMPARED or not now or not then or found.note:
+        if span not in _COMPARED or not now or not then or found.note or not _comparable(headline, cell):
             return found
         return Cell(found.text, found.tone, _change(headline, now, then))
 
@@ -126,6 +144,19 @@ class Headlines:
         return self._notes.setdefault(note, free)
 
 
+def _comparable(headline: Document, other: Document) -> bool:
+    """Whether it can be said how the period differs: neither figure is provisional, and amounts are of as much time."""
+    cells = (headline["current"], other)
+    if any(each["provisional"] for each in cells):
+        return False
+    if headline["name"] not in _AMOUNTS:
+        return True
+    if any(each["usable"] is not None and each["usable"] < _WHOLE for each in cells):
+        return False
+    lengths = [parse_iso(each["end"]) - parse_iso(each["start"]) for each in cells if each["start"] and each["end"]]
+    return max(lengths, default=0) <= (1 + _AS_LONG) * min(lengths, default=0)
+
+
 def _change(headline: Document, now: float, then: float) -> str:
     """How the period differs from another one: in points of a share, else in per cent."""
     if headline["unit"] == "%":
@@ -136,16 +167,17 @@ def _change(headline: Document, now: float, then: float) -> str:
 
 
 def _findings(document: Document) -> Block:
-    title = "Worth acting on"
     if document["findings_note"]:
-        return Cards(title=title, cards=(), note=f"Not available. {document['findings_note']}")
+        return Cards(title="Findings", cards=(), note=unavailable(document["findings_note"]))
     found = [each for state in ("open", "closed") for each in document["findings"] if each["status"] == state]
     if not found:
-        return Cards(title=title, cards=(), note="No finding in this period.")
-    return Cards(title=title, cards=tuple(_card(each, document["site"]["timezone"]) for each in found[:_MOST_CARDS]))
+        return Cards(title="Findings", cards=(), note="No finding in this period.")
+    title = "Worth acting on" if found[0]["status"] == "open" else "Findings"
+    return Cards(title=title, cards=tuple(_card(each, document) for each in found[:_MOST_CARDS]))
 
 
-def _card(found: Document, zone: str) -> Card:
+def _card(found: Document, document: Document) -> Card:
+    zone = document["site"]["timezone"]
     amounts = [
         ("Energy", amount(found["excess_kwh"]["value"], "kWh") if found["excess_kwh"] else NONE),
         ("Water", amount(found["excess_l"]["value"], "L") if found["excess_l"] else NONE),
@@ -157,11 +189,11 @@ def _card(found: Document, zone: str) -> Card:
     on = f"{found['equipment']}, " if found["equipment"] else ""
     since = f"since {clock(found['start'], zone)[:10]}"
     if found["end"] is not None:
-        since = f"{clock(found['start'], zone)[:10]} to {clock(found['end'], zone)[:10]}, closed"
+        since = f"{clock(found['start'], zone)[:10]} to {clock(found['end'], zone)[:10]}"
     return Card(
         title=found["title"],
         amounts=tuple(amounts),
-        advice=found["advice"],
+        advice=advice(found, document),
         about=f"{on}{since}, confidence {share(found['confidence'], 0)}",
     )
 

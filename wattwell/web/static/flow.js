@@ -1,7 +1,7 @@
 // Amounts as a flow: sources on the left, the total, and uses on the right; widths are to scale, so that both sides are
 // as wide as the total. What is below zero flows the other way: export leaves on the right, a negative use comes in.
 import { shape } from "./charts.js";
-import { NARROW, element, percent } from "./format.js";
+import { NARROW, element } from "./format.js";
 
 const NODE = 10;
 const LINE = 34; // height of a label
@@ -15,7 +15,7 @@ const sum = (parts) => parts.reduce((total, { size }) => total + size, 0);
 // Parts of one side and, turned round, what the other side has below zero.
 function side(whole, other) {
   const made = (breakdown, part, turned) => ({
-    name: part.name, label: part.label, shown: `${part.shown}${NARROW}${unitOf(breakdown)}`, share: part.share, size: Math.abs(part.value), turned,
+    name: part.name, label: part.label, shown: `${part.shown}${NARROW}${unitOf(breakdown)}`, share: part.share_shown, size: Math.abs(part.value), turned,
   });
   return [
     ...whole.parts.filter(({ value }) => value > 0).map((part) => made(whole, part, false)),
@@ -64,7 +64,7 @@ export class FlowChart {
     this.plot.setAttribute("aria-label", `${this.name}. ${text}`);
   }
 
-  // Breakdowns with total, total_shown, unit and parts [{name, label, value, shown, share}]; kinds are those of cooling.
+  // Breakdowns with total, total_shown, unit and parts [{name, label, value, shown, share_shown}]; kinds are those of cooling.
   update(sources, uses, kinds) {
     const left = side(sources, uses), right = side(uses, sources);
     if (left.length === 0 || right.length === 0) {
@@ -146,7 +146,7 @@ export class FlowChart {
   node(part, x, room) {
     const middle = part.top + part.height / 2;
     const text = (y, name, words) => this.known(shape("text", { class: name, x: x + NODE + 6, y, "data-room": room - 8 }, words), part);
-    const share = part.share === null || room < 150 ? "" : ` · ${percent(part.share)}`;
+    const share = part.share === null || room < 150 ? "" : ` · ${part.share}${NARROW}%`;
     return [
       this.known(shape("rect", { class: `node f-${part.name}`, x, y: part.top, width: NODE, height: part.height }), part),
       text(middle - 2, "flow-label", part.label), text(middle + 13, "flow-amount", part.shown + share),
@@ -174,7 +174,7 @@ export class FlowChart {
     this.place = place;
     const { sources, left, right } = this.model;
     this.shapes.forEach((made, at) => made.forEach((each) => each.classList.toggle("faded", place !== null && at !== place)));
-    const written = ({ label, shown, share }) => `${label} ${shown}${share === null ? "" : ` (${percent(share)})`}`;
+    const written = ({ label, shown, share }) => `${label} ${shown}${share === null ? "" : ` (${share}${NARROW}%)`}`;
     const part = place === null ? null : this.parts()[place];
     const whole = `${this.total} ${sources.total_shown}${NARROW}${unitOf(sources)}`;
     this.legend.replaceChildren(element("span", { class: "item when" }, part ? written(part) : whole));

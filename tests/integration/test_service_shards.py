@@ -1,0 +1,63 @@
+"""A fleet of two processes on one configuration: each collects, tells and shows its own sites, and those alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from tests.commands import CONFIG, called, service, wattwell
+from tests.integration.test_service import publisher
+from tests.servers import Mosquitto, free_port, wait_until
+from wattwell.config import load
+from wattwell.config.sharding import owner
+from wattwell.intervals import HOUR, MINUTE, floor_to, iso
+
+
+def configure(folder: Path, broker: int, port: int, shards: str) -> None:
+    text = CONFIG.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    mqtt = f"mqtt: {{url: 'mqtt://127.0.0.1:{broker}', client_id: fleet}}\n"
+    (folder / "w.yaml").write_text(f"{text}{mqtt}shards: {shards}\n")
+
+
+def test_two_processes_share_the_sites_of_one_configuration(tmp_path: Path, broker: Mosquitto) -> None:
+    port = free_port()
+    configure(tmp_path, broker.port, port, "{count: 2, pinned: {north: 0, south: 1}, same_port: true}")
+    with service(tmp_path, "--shard", "0/2", port=port) as north, publisher(broker.port) as client:
+        other = free_port()
+        with service(tmp_path, "--shard", "1", port=other) as south:
+            wait_until(lambda: north.ready() and south.ready(), "both are ready")
+            now = time.time_ns() // 1000
+            since = floor_to(now, 5 * MINUTE) - 2 * HOUR
+            for at in range(since, now, 5 * MINUTE):
+                values = {meter: round(1000 + 100 * (at - since) / HOUR, 3) for meter in ("grid-a", "ups-a")}
+                for site in ("north", "south"):
+                    client.publish(f"wattwell/{site}", json.dumps({"time": iso(at), "values": values}), qos=1)
+            for running, mine, theirs in ((north, "north", "south"), (south, "south", "north")):
+                wait_until(lambda: f'site_pue_ratio{{category="1",site="{mine}"' in running.get("/metrics")[1], mine)  # noqa: B023
+                assert f'site="{theirs}"' not in running.get("/metrics")[1]
+                assert [each["id"] for each in json.loads(running.get("/api/v1/sites")[1])] == [mine]
+            found = called(
+                "kpi", "w.yaml", "--site", "south", "--kpi", "pue", "--window", "1h", "--json", folder=tmp_path
+            )
+            assert found.json[0]["value"] == 1.0, "answered by the process that has the site"
+            assert called("unmapped", "w.yaml", "--shard", "0", "--json", folder=tmp_path).json == [], "not even heard"
+            again = wattwell("run", "w.yaml", "--shard", "0", folder=tmp_path)
+            assert again.code == 1
+            assert "wattwell.shard-0.duckdb is in use by another process" in again.err
+            assert south.end() == 0
+        assert north.end() == 0
+
+
+def test_a_site_is_not_taken_by_a_process_with_other_shards(tmp_path: Path, broker: Mosquitto) -> None:
+    port = free_port()
+    configure(tmp_path, broker.port, port, "{count: 2, pinned: {north: 0, south: 1}, same_port: true}")
+    with service(tmp_path, "--shard", "0", port=port) as north:
+        configure(tmp_path, broker.port, free_port(), "{count: 3, pinned: {north: 2, south: 2}}")
+        assert owner("north", load(tmp_path / "w.yaml").shards) == 2  # type: ignore[arg-type] # it has shards
+        other = wattwell("run", "w.yaml", "--shard", "2", folder=tmp_path)
+        assert (other.code, "site north has a process already" in other.err) == (1, True)
+        assert north.end() == 0
+    configure(tmp_path, broker.port, port, "{count: 3, pinned: {north: 2, south: 2}, same_port: true}")
+    with service(tmp_path, "--shard", "2", port=port) as both:
+        wait_until(both.ready, "the sites were given back")
