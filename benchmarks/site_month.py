@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import hashlib
 import json
 import multiprocessing
@@ -227,7 +228,14 @@ def kpi(config: Config, days: int, folder: Path) -> dict[str, Any]:
 def report(config: Config, _: int, folder: Path) -> dict[str, Any]:
     """The command, in a process of its own: from interval values, findings and alerts as a service keeps them; then
     with all of that made from readings again."""
-    (folder / _YAML).write_text(yaml.safe_dump(document(len(config.sites[SITE].meters)) | {"store": {"url": _URL}}))
+    made = document(len(config.sites[SITE].meters))
+    meters = made["sites"][0].pop("meters")
+    with (folder / _METERS).open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for meter in meters for key in meter)))
+        writer.writeheader()
+        writer.writerows(meters)
+    made["sites"][0]["meters_file"] = _METERS
+    (folder / _YAML).write_text(yaml.safe_dump(made | {"store": {"url": _URL}}))
     _command(folder)
     kept = _command(folder)
     with _store(folder) as store:
@@ -262,7 +270,7 @@ def by_pandas(config: Config, _: int, folder: Path) -> dict[str, Any]:
     return {"seconds": round(seconds, 2), "read_csv_s": round(readings, 2), "pue": float(pue), "peak_mib": _peak_mib()}
 
 
-_STORE, _CSV, _YAML = "site.duckdb", "site.csv", "wattwell.yaml"
+_STORE, _CSV, _YAML, _METERS = "site.duckdb", "site.csv", "wattwell.yaml", "meters.csv"
 _URL = f"duckdb:{_STORE}"
 _MAIN = "from wattwell.cli import main; raise SystemExit(main())"
 _PHASES: Mapping[str, Callable[[Config, int, Path], dict[str, Any]]] = {

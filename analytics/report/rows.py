@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from analytics.balance import inputs
 from analytics.evaluate import Rules
 from analytics.report.headlines import Amount, cost
 from analytics.report.model import Row
@@ -16,7 +17,8 @@ _TEMPERATURE = "outdoor_dry_bulb"
 
 def rows(data: PeriodData, step: str, rules: Rules) -> tuple[Row, ...]:
     """One row for each ``day`` or ``month`` of a period, as far as it has come; days that a zone left out have none."""
-    return tuple(_row(data, step, span, rules) for span in _spans(data, step))
+    available = inputs(data.site)
+    return tuple(_row(data, step, span, rules, available) for span in _spans(data, step))
 
 
 def _spans(data: PeriodData, step: str) -> Iterator[Interval]:
@@ -25,9 +27,9 @@ def _spans(data: PeriodData, step: str) -> Iterator[Interval]:
             yield Interval(span.start, min(span.end, data.span.end))
 
 
-def _row(data: PeriodData, step: str, span: Interval, rules: Rules) -> Row:
+def _row(data: PeriodData, step: str, span: Interval, rules: Rules, available: Collection[str]) -> Row:
     low, high = ((edge - data.span.start) // data.grid for edge in (span.start, span.end))
-    pue, wue, ref = (value_of(name, data, low, high, rules) for name in ("pue", "wue", "ref"))
+    pue, wue, ref = (value_of(name, data, low, high, rules, available) for name in ("pue", "wue", "ref"))
     priced = (
         Amount(amount_of(name, data, low, high), 1.0, span) if name in data.quantities else None
         for name in ("import", "water_total")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
-from analytics.balance import Quantity, inputs
+from analytics.balance import Quantity
 from analytics.evaluate import Rules, Window, evaluate
 from analytics.kpi import KPIS
 from analytics.report.period import PeriodData
@@ -15,9 +16,12 @@ from wattwell.intervals import Interval
 from wattwell.model import KpiValue
 
 
-def value_of(name: str, data: PeriodData, low: int, high: int, rules: Rules) -> KpiValue:
-    """A KPI over intervals [low, high) of a period; not for KPIs by the hour or of a peak."""
-    kpi, available = KPIS[name], inputs(data.site)
+def value_of(name: str, data: PeriodData, low: int, high: int, rules: Rules, available: Collection[str]) -> KpiValue:
+    """A KPI over intervals [low, high) of a period; not for KPIs by the hour or of a peak.
+
+    ``available``: the quantities that the site has (:func:`analytics.balance.inputs`).
+    """
+    kpi = KPIS[name]
     first = data.span.start + low * data.grid
     window = Window(name=None, interval=Interval(first, first + (high - low) * data.grid))
     if kpi.missing(available):

@@ -39,7 +39,11 @@ def test_printed_parts_of_any_size_sum_to_the_printed_total() -> None:
 def test_the_unit_suits_the_largest_amount() -> None:
     pair = [("a", "a", 12_340_000.0), ("b", "b", -2_340_000.0)]
     found = [breakdown("x", kind, pair, 1.0) for kind in ("energy", "water", "mass")]
-    assert [(each.unit, each.total_shown) for each in found] == [("GWh", "10.000"), ("m3", "10,000.0"), ("t", "10,000.0")]
+    assert [(each.unit, each.total_shown) for each in found] == [
+        ("GWh", "10.000"),
+        ("m3", "10,000.0"),
+        ("t", "10,000.0"),
+    ]
     assert [part.shown for part in found[0].parts] == ["12.340", "-2.340"]
     assert (shown(-0.0001, 2), shown(-1234.5678, 1)) == ("0.00", "-1,234.6")
 

@@ -88,9 +88,8 @@ class Engine:
         self._found = FindingsDesk(config, store, detector, self._maintenance, clock)
         self.findings, self.finding, self.judge = self._found.findings, self._found.finding, self._found.judge
         self.finding_counts, self.models = self._found.counts, self._found.models
-        self._reports = Reports(config, store, self._maker().make, self._live, self._analysing)
-        self.report, self.draft, self.reports = self._reports.report, self._reports.draft, self._reports.reports
-        self.fleet_report = self._reports.fleet
+        made = self._reports = Reports(config, store, self._maker().make, self._live, self._analysing)
+        self.report, self.draft, self.reports, self.fleet_report = made.report, made.draft, made.reports, made.fleet
         self.export = Exports(config, store, self._book, self._live, self._analysing).export
         self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
         self.schedule = ReportSchedule(config, store, self._reports, self._live, self.watch.tell)
@@ -106,6 +105,7 @@ class Engine:
             looked=lambda site: bool(self.models(site)),
             alerts=self.alerts,
             events=lambda site, start, end: self.events(site, None, start, end),
+            clock=self._clock,
         )
         return ReportMaker(self.config, self.store, self._book, told)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -35,6 +36,7 @@ from wattwell.engine.period import IntervalDigest, load_period
 from wattwell.engine.queries import Document
 from wattwell.engine.report_spans import Spans
 from wattwell.engine.shapes import kpi_document
+from wattwell.errors import StoreError
 from wattwell.intervals import HOUR, SECOND, Interval, iso, local_date, parse_iso
 from wattwell.ledger import canonical
 from wattwell.model import KpiValue, Site
@@ -58,6 +60,8 @@ class Told:
     """Whether a detector has looked at a site."""
     alerts: Callable[[str], list[Document]]
     events: Callable[[str, str, str], list[Document]]
+    clock: Callable[[], int]
+    """Now, microseconds UTC."""
 
 
 class ReportMaker:
@@ -77,6 +81,8 @@ class ReportMaker:
         values = {name: self._told.value(site.id, name, asked.current) for name in KPIS}
         compared = {name: self._compared(site, window) for name, window in _windows(asked).items()}
         amounts = {name: self._amounts(site, window.interval) for name, window in _windows(asked).items()}
+        with contextlib.suppress(StoreError):  # no fault of the figures: the next analysis tries again, and says so
+            self._book.keep(self._told.clock())
         first_page = headlines(site, compared, amounts, self._rules)
         emitted, used = carbon(data), energy(data)
         renewed, balance = renewables(data), water(data, values["water_reclaimed_share"].value)
