@@ -73,7 +73,7 @@ def energy(data: PeriodData) -> Energy:
     return Energy(
         sources=breakdown("Energy by source", "energy", list(_sources(data, joint)), share),
         uses=breakdown("Energy by use", "energy", used, share),
-        cooling=_cooling(data, joint),
+        cooling=_cooling(data, joint, sums["e_dc"]),
         stages=tuple(_stages(data)),
     )
 
@@ -95,14 +95,14 @@ def _sources(data: PeriodData, joint: Bool) -> Iterator[tuple[str, str, float]]:
             yield role, label, total(column, joint)
 
 
-def _cooling(data: PeriodData, joint: Bool | None) -> Breakdown | None:
+def _cooling(data: PeriodData, joint: Bool | None, most: float = 0.0) -> Breakdown | None:
     """Over the intervals of the uses, so that it sums to what stands there; without uses over its own."""
     columns = {role: data.roles[role] for role in COOLING_ROLES if role in data.roles}
     joint = joined(list(columns.values())) if joint is None or not columns else joint
     if joint is None or not joint.any():
         return None
     parts = [(role, COOLING[role], total(column, joint)) for role, column in columns.items()]
-    return breakdown("Cooling by kind of plant", "energy", parts, float(joint.mean()))
+    return breakdown("Cooling by kind of plant", "energy", parts, float(joint.mean()), most)
 
 
 def _stages(data: PeriodData) -> Iterator[Stage]:

@@ -55,10 +55,15 @@ def shown(value: float, digits: int) -> str:
     return f"{value:z,.{digits}f}"
 
 
-def breakdown(label: str, kind: str, parts: Sequence[tuple[str, str, float]], usable: float) -> Breakdown:
-    """A total and its parts (name, label, value), printed so that they add up; ``kind``: energy, water or mass."""
+def breakdown(
+    label: str, kind: str, parts: Sequence[tuple[str, str, float]], usable: float, most: float = 0.0
+) -> Breakdown:
+    """A total and its parts (name, label, value), printed so that they add up; ``kind``: energy, water or mass.
+
+    ``most``: an amount that is printed beside them, so that all have the same unit and digits.
+    """
     total = math.fsum(value for _, _, value in parts)
-    scale = scale_of(kind, max([abs(total), *(abs(value) for _, _, value in parts)]))
+    scale = scale_of(kind, max([most, abs(total), *(abs(value) for _, _, value in parts)]))
     if scale.size != 1.0:  # finer than anywhere else, so that what is moved to add up shows nowhere else
         scale = replace(scale, digits=scale.digits + 1)
     texts, whole = adding_up([value for _, _, value in parts], scale)
