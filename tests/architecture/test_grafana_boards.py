@@ -32,6 +32,8 @@ BUILT_IN = {"__range", "__rate_interval", "__url_time_range", "__data", "__field
 UIDS = {f"wattwell-{name}" for name in ("fleet", "site", "water", "renewables", "findings", "ingest", "flux")}
 UNSHOWN = {
     "wattwell_kpi_withheld": "for the rule on PUE below 1; a site's page says why a figure is withheld",
+    "wattwell_report_issued_timestamp_seconds": "for a rule on overdue reports; a site's page lists them",
+    "wattwell_reports_refused": "for a rule on reports that could not be issued; doctor says why",
     **dict.fromkeys(
         (
             "wattwell_site_energy_reuse_factor_ratio",

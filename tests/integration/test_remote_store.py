@@ -120,7 +120,10 @@ def test_readings_arrive_once_however_often_they_are_sent(
     wait_for(remote, store)
     assert remote.count_by_meter(T, T + 100 * SECOND) == {(A, 0): 100, (B, 0): 100}
     assert remote.count_by_meter(T + SECOND, T + 99 * SECOND) == {(A, 0): 98, (B, 0): 98}
-    labels = httpx.get(f"{process.url}/api/v1/series", params={"match[]": METRIC, "start": "0"}).json()["data"]
+    labels = httpx.get(
+        f"{process.url}/api/v1/series",
+        params={"match[]": METRIC, "start": f"{(T - HOUR) // SECOND}", "end": f"{(T + HOUR) // SECOND}"},
+    ).json()["data"]
     assert {"__name__": METRIC, "site": "s", "meter": "b", "unit": "L/s"} in labels
     whole = Reconciled(expected=200, held=200, different=0, repeated=0, further=0)
     assert reconcile(store, remote, T, T + HOUR) == whole

@@ -20,7 +20,7 @@ def configure(folder: Path, broker: int, port: int, shards: str) -> None:
     (folder / "w.yaml").write_text(f"{text}{mqtt}shards: {shards}\n")
 
 
-def test_two_processes_share_the_sites_of_one_configuration(tmp_path: Path, broker: Mosquitto) -> None:
+def test_sites_are_shared(tmp_path: Path, broker: Mosquitto) -> None:
     port = free_port()
     configure(tmp_path, broker.port, port, "{count: 2, pinned: {north: 0, south: 1}, same_port: true}")
     with service(tmp_path, "--shard", "0/2", port=port) as north, publisher(broker.port) as client:
@@ -49,7 +49,7 @@ def test_two_processes_share_the_sites_of_one_configuration(tmp_path: Path, brok
         assert north.end() == 0
 
 
-def test_a_site_is_not_taken_by_a_process_with_other_shards(tmp_path: Path, broker: Mosquitto) -> None:
+def test_no_site_is_taken_twice(tmp_path: Path, broker: Mosquitto) -> None:
     port = free_port()
     configure(tmp_path, broker.port, port, "{count: 2, pinned: {north: 0, south: 1}, same_port: true}")
     with service(tmp_path, "--shard", "0", port=port) as north:

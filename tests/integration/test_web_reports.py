@@ -236,7 +236,7 @@ def test_the_page_of_a_month_can_be_read_without_scripts(world: World) -> None:
     assert "50.0 % missed" in flat
     assert flat.index("pump-7 pump \u2013 100.0 %") < flat.index("ups-a it ups 1.81 GWh 0.2 %")
     assert "ups-a reset booked 2026-10-14 10:31+02:00 812,441.2 0 311.8 kWh" in flat
-    assert "PueHigh iPUE of 24 h is 1.341, above 1.30. 2026-10-03 11:45+02:00 2026-10-05 12:15+02:00" in flat
+    assert "PueHigh above 1.3 1.377 2026-10-03 11:45+02:00 2026-10-05 12:15+02:00" in flat
     assert "Tower make-up rose" in flat
     assert "issued, revision 2" in flat
     assert 'href="/sites/berlin/month/2026-10?revision=1">1</a> by schedule' in page
