@@ -95,15 +95,15 @@ def _place(out: Path, document: dict[str, Any]) -> Path:
 
 
 def _write(outcome: dict[str, Any], folder: Path, formats: tuple[str, ...], fonts: Path | None) -> dict[str, Any]:
-    from wattwell.documents import render  # noqa: PLC0415 - plots and typesetting: no other command waits for them
+    from wattwell.documents import renders  # noqa: PLC0415 - plots and typesetting: no other command waits for them
 
-    document = outcome["document"]
+    document, files = outcome["document"], list[str]()
+    made = renders(document, formats, fonts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = []
-        for name in formats:
+        for name, content in made.items():
             target = folder / f"report.{name}"
-            target.write_bytes(render(document, name, fonts))
+            target.write_bytes(content)
             files.append(str(target))
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be written: {error.strerror}; choose another folder") from error

@@ -3,6 +3,6 @@
 Importing it loads matplotlib and typst, which takes a moment: import it where a report is written.
 """
 
-from wattwell.documents.rendering import FORMATS, MEDIA, render
+from wattwell.documents.rendering import FORMATS, MEDIA, render, renders
 
-__all__ = ["FORMATS", "MEDIA", "render"]
+__all__ = ["FORMATS", "MEDIA", "render", "renders"]

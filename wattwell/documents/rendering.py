@@ -7,8 +7,10 @@ that Wattwell is installed with, which is why these two are pinned; ``csv`` and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from wattwell.documents.blocks import Paper
 from wattwell.documents.csv_ import csv_
 from wattwell.documents.html import html
 from wattwell.documents.json_ import json_
@@ -33,12 +35,19 @@ def render(document: Document, format: str, fonts: Path | None = None) -> bytes:
     ``fonts``: a folder of font files, for names in scripts that Source Sans Pro and DejaVu Sans lack. ValueError for
     another format.
     """
-    if format == "json":
-        return json_(document)
-    if format == "csv":
-        return csv_(document)
-    if format == "html":
-        return html(paper(document, fonts))
-    if format == "pdf":
-        return pdf(paper(document, fonts), fonts)
-    raise ValueError(f"{format!r} is no format of a report; use one of {', '.join(FORMATS)}")
+    return renders(document, (format,), fonts)[format]
+
+
+def renders(document: Document, formats: Iterable[str], fonts: Path | None = None) -> dict[str, bytes]:
+    """The same in several formats, by format; what HTML and PDF share, their figures above all, is made once."""
+    laid: Paper | None = None
+    found: dict[str, bytes] = {}
+    for format in formats:
+        if format in ("html", "pdf"):
+            laid = laid or paper(document, fonts)
+            found[format] = html(laid) if format == "html" else pdf(laid, fonts)
+        elif format in ("csv", "json"):
+            found[format] = csv_(document) if format == "csv" else json_(document)
+        else:
+            raise ValueError(f"{format!r} is no format of a report; use one of {', '.join(FORMATS)}")
+    return found
