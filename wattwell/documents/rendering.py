@@ -42,12 +42,12 @@ def renders(document: Document, formats: Iterable[str], fonts: Path | None = Non
     """The same in several formats, by format; what HTML and PDF share, their figures above all, is made once."""
     laid: Paper | None = None
     found: dict[str, bytes] = {}
-    for format in formats:
-        if format in ("html", "pdf"):
+    for name in formats:
+        if name in ("html", "pdf"):
             laid = laid or paper(document, fonts)
-            found[format] = html(laid) if format == "html" else pdf(laid, fonts)
-        elif format in ("csv", "json"):
-            found[format] = csv_(document) if format == "csv" else json_(document)
+            found[name] = html(laid) if name == "html" else pdf(laid, fonts)
+        elif name in ("csv", "json"):
+            found[name] = csv_(document) if name == "csv" else json_(document)
         else:
-            raise ValueError(f"{format!r} is no format of a report; use one of {', '.join(FORMATS)}")
+            raise ValueError(f"{name!r} is no format of a report; use one of {', '.join(FORMATS)}")
     return found
