@@ -11,7 +11,6 @@ level); D. C. Montgomery, Introduction to Statistical Quality Control, ch. 10 (c
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,13 +69,11 @@ def learn(healthy: Floats) -> LevelModel:
         least = 2 * _WINDOW * _BLOCKS
         raise ValueError(f"{len(healthy)} healthy samples are too few to learn a level from: give {least} or more")
     blocks = healthy[: long * _BLOCKS].reshape(_BLOCKS, long, -1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without values gives NaN, which is meant
-        means = np.nanmean(blocks, axis=1)
-        noise = np.nanmean(np.nanvar(blocks, axis=1, ddof=1), axis=0)
-        short = np.nanmean(np.lib.stride_tricks.sliding_window_view(blocks, _WINDOW, axis=1), axis=-1)
-        mean_noise = np.nanmean((short - means[:, None]) ** 2, axis=(0, 1))
-        moved = np.nanmean(np.diff(means, axis=0) ** 2, axis=0)
+    means = _mean(blocks, 1)
+    noise = _mean(_mean((blocks - means[:, None]) ** 2, 1, ddof=1), 0)
+    short = _mean(np.lib.stride_tricks.sliding_window_view(blocks, _WINDOW, axis=1), -1)
+    mean_noise = _mean((short - means[:, None]) ** 2, (0, 1))
+    moved = _mean(np.diff(means, axis=0) ** 2, 0)
     wander = np.maximum(moved - 2 * noise / long, 0.0) / long
     for column in (noise, mean_noise, wander):
         column[~(noise > 0)] = np.nan
@@ -84,6 +81,16 @@ def learn(healthy: Floats) -> LevelModel:
     start = LevelState(means[0], noise / long, nothing, healthy[:0])
     model = LevelModel(noise, mean_noise, wander, start)
     return LevelModel(noise, mean_noise, wander, _run(model, healthy, start, np.inf).state)
+
+
+def _mean(values: Floats, axis: int | tuple[int, int], ddof: int = 0) -> Floats:
+    """The mean of what is not NaN, over its count less ``ddof``; NaN where nothing is left.
+
+    numpy's own says so by a warning, and warnings cannot be silenced for one thread alone.
+    """
+    count = np.sum(~np.isnan(values), axis=axis) - ddof
+    total: Floats = np.nansum(values, axis=axis)
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
 def watch(model: LevelModel, samples: Floats, state: LevelState | None = None) -> Watched:

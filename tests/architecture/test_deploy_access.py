@@ -98,6 +98,7 @@ def visiting(
 ) -> Iterator[Visitor]:
     client = Client(CallbackAPIVersion.VERSION2, client_id=f"{user}-{next(_NUMBERS)}", protocol=version)
     client.username_pw_set(user, password)
+    client.reconnect_delay_set(min_delay=0)  # mosquitto 2.0.11 hangs up on what it refuses, once for each publication
     if tls is not None:
         client.tls_set_context(tls)
     visitor = Visitor(client)

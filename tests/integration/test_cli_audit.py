@@ -217,7 +217,7 @@ SPOILT: dict[str, tuple[Callable[[Path], None], int | None, str]] = {
         6,
         "its hash does not match",
     ),
-    "a hash": (sql("UPDATE audit SET hash = 'f' || hash[2:] WHERE seq = 3"), 3, "its hash does not match"),
+    "a hash": (sql("UPDATE audit SET hash = reverse(hash) WHERE seq = 3"), 3, "its hash does not match"),
     "a time": (sql("UPDATE audit SET t = t + 1 WHERE seq = 4"), 4, "its hash does not match"),
     "a kind": (sql("UPDATE audit SET kind = 'figure' WHERE seq = 1"), 1, "its hash does not match"),
     "a document gone": (sql("UPDATE audit SET document = NULL WHERE seq = 2"), 2, "a part of it is gone"),

@@ -21,6 +21,8 @@ from tests.servers import wait_until
 
 SPEED = 240
 """Simulated seconds by second: the alert fires some 12 s after the start instead of 47 s."""
+PROMPT = 10
+"""Seconds in which a demo ends even on a busy machine; it takes less than one on a quiet one."""
 DEMO = "import sys; from wattwell.app.demo import demo; sys.exit(demo({seconds}, {port}, speed={speed}))"
 
 
@@ -137,7 +139,7 @@ def test_the_alert_fires_and_everything_shows_it(demo: Demo, tmp_path: Path) -> 
     assert banner is not None
     assert "hidden" not in banner[1]
     assert banner[2].startswith("Firing: PueHigh since")
-    assert demo.leave() < 3
+    assert demo.leave() < PROMPT
     demo.assert_left_clean()
 
 
@@ -159,10 +161,11 @@ def test_two_run_side_by_side_and_end_when_told_even_at_once(folder: Path) -> No
     one, other = Demo(folder / "one"), Demo(folder / "other")
     try:
         assert one.url() != other.url()
-        assert other.leave(signal.SIGTERM) < 3
+        assert other.leave(signal.SIGTERM) < PROMPT
         other.assert_left_clean()
-        assert httpx.get(f"{one.url()}/healthz").status_code == 200
-        assert one.leave() < 3
+        answer = httpx.get(f"{one.url()}/healthz")
+        assert answer.status_code == 200, answer.text
+        assert one.leave() < PROMPT
         one.assert_left_clean()
     finally:
         one.close()
@@ -173,7 +176,7 @@ def test_it_can_be_stopped_while_it_is_still_simulating(folder: Path) -> None:
     demo = Demo(folder / "demo")
     try:
         wait_until(lambda: "Simulating" in demo.said, "it has begun")
-        assert demo.leave() < 5
+        assert demo.leave() < PROMPT
         demo.assert_left_clean()
         assert "Page" not in demo.said
     finally:

@@ -120,6 +120,7 @@ class Service:
                 public_url=config.http.public_url,
                 fonts=config.reports.fonts,
             )
+            app.openapi()  # builds the routes, which FastAPI else does at the first request, amid our threads
         return Server(
             app,
             config.http.host,
