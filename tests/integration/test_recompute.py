@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from wattwell.app.recompute import recompute
 from wattwell.app.workers import Workers, local
 from wattwell.config import Config, load
 from wattwell.config.sharding import shard_of
+from wattwell.engine.analyse import analyse
 from wattwell.engine.engine import Engine
 from wattwell.errors import StoreLocked, UsageError
 from wattwell.intervals import DAY, MINUTE
 from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.protocol import MeterUpdate
 
 NOW = T0 + 30 * DAY
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -94,6 +97,38 @@ def test_two_workers_come_to_what_one_process_does_to_the_bit(tmp_path: Path, tw
     assert (done.sites, done.meters) == (("a", "b"), 18)
     assert everything(config) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["w.yaml", "wattwell.duckdb"], "nothing is left behind"
+
+
+@pytest.mark.parametrize("held", [1, 3000, 10**9])
+def test_stretches_of_time_that_are_handed_on_together_come_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    config = load(configure(tmp_path))
+    fill(config)
+    meters = {(site.id, meter.id): meter for site in config.sites.values() for meter in site.meters.values()}
+    with closing(DuckdbStore.open(tmp_path / "wattwell.duckdb", lambda: NOW)) as store:
+        store.forget(list(meters))
+        analyse(store, meters, config.grid, slab=2000)
+    before = everything(config)
+    saved: list[int] = []
+
+    class Here:
+        count = 2
+
+        def run(self, work: Callable[..., object], pieces: Sequence[tuple[Any, ...]]) -> list[object]:
+            return [work(*piece) for piece in pieces]
+
+    class Counting(DuckdbStore):
+        def save(self, updates: Sequence[MeterUpdate]) -> None:
+            saved.append(len(updates))
+            super().save(updates)
+
+    monkeypatch.setattr(module, "analyse", partial(analyse, slab=2000))
+    monkeypatch.setattr(module, "_HELD", held)
+    monkeypatch.setattr("wattwell.app.access.DuckdbStore", Counting)
+    recompute(config, (), Here(), lambda: NOW)  # type: ignore[arg-type] # as far as it is asked
+    assert everything(config) == before
+    assert (len(saved) > 1) == (held < 10**9)
 
 
 def test_values_that_were_spoilt_are_made_good_at_the_sites_named(tmp_path: Path, two: Workers) -> None:

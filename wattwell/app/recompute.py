@@ -12,23 +12,28 @@ import pickle
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
+from uuid import uuid4
 
 from wattwell.app.access import clock, open_engine, store_path
 from wattwell.app.workers import Workers
 from wattwell.config.fleet import load_part
 from wattwell.config.settings import Config
-from wattwell.engine.analyse import Changed, analyse
+from wattwell.engine.analyse import Changed, analyse, joined_values
 from wattwell.engine.fingerprint import forget_changed
 from wattwell.errors import UsageError
 from wattwell.model import Meter, MeterKey
-from wattwell.store.part import Part, Unread
+from wattwell.store.duckdb import DuckdbStore
+from wattwell.store.part import Part
 from wattwell.store.protocol import DirtySet, MeterUpdate, ReadingStore
 
 _log = logging.getLogger(__name__)
+_HELD = 2_000_000
+"""Interval values that a worker gathers before it writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,7 @@ def _meters(config: Config) -> Mapping[MeterKey, Meter]:
 
 def _fan_out(config: Config, keys: Collection[MeterKey], workers: Workers, now: Callable[[], int]) -> None:
     path, meters = store_path(config), _meters(config)
-    with closing(Unread.open(path, now)) as store:
+    with closing(DuckdbStore.open(path, now)) as store:
         forget_changed(store, meters, config.grid)
         waiting = [each.key for each in store.dirty().meters if each.key in meters]
         store.forget(tuple(dict.fromkeys([*keys, *waiting])))
@@ -114,13 +119,64 @@ def fold_part(
 
     ``span``: earliest and latest time of the work of all.
     """
-    with file.open("wb") as out:
+    own = file.with_name(f"{file.name}.{uuid4().hex}")  # whoever is thought lost, and replaced, may still be at work
+    with own.open("wb") as out:
+        gathered = _Gathered(out)
+        with closing(Part(path, dirt, span, gathered.add)) as store:
+            changed = analyse(store, meters, grid)
+        gathered.flush()
+    own.replace(file)
+    return changed
 
-        def keep(updates: Sequence[MeterUpdate]) -> None:
-            pickle.dump(updates, out)
 
-        with closing(Part(path, dirt, span, keep)) as store:
-            return analyse(store, meters, grid)
+class _Gathered:
+    """Writes analyses, those of a meter that follow each other as one: whoever stores them has less to do."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._updates: dict[MeterKey, list[MeterUpdate]] = {}
+
+    def add(self, updates: Sequence[MeterUpdate]) -> None:
+        """Takes one of each meter at most."""
+        if any(not _follows(each, self._updates[each.key][-1]) for each in updates if each.key in self._updates):
+            self.flush()
+        for each in updates:
+            self._updates.setdefault(each.key, []).append(each)
+        if sum(len(each.values) for parts in self._updates.values() for each in parts) >= _HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what it has."""
+        pickle.dump([_joined(each) for each in self._updates.values()], self._out)
+        self._updates.clear()
+
+
+def _follows(later: MeterUpdate, earlier: MeterUpdate) -> bool:
+    return (
+        later.start == earlier.end
+        and later.events_from == earlier.events_to
+        and earlier.forget_from <= later.forget_from <= earlier.forget_to
+    )
+
+
+def _joined(updates: Sequence[MeterUpdate]) -> MeterUpdate:
+    """Analyses of a meter, each of the time after the one before, as one that has the effect of all in turn."""
+    last = updates[-1]
+    kept = (
+        point
+        for place, each in enumerate(updates)
+        for point in each.checkpoints
+        if not any(later.forget_from <= point.edge < later.forget_to for later in updates[place + 1 :])
+    )
+    return replace(
+        updates[0],
+        end=last.end,
+        values=joined_values([each.values for each in updates]),
+        events=tuple(event for each in updates for event in each.events),
+        events_to=last.events_to,
+        checkpoints=tuple(kept),
+        forget_to=last.forget_to,
+    )
 
 
 def _left(path: Path) -> Iterator[Sequence[MeterUpdate]]:

@@ -256,7 +256,7 @@ def _update(run: _Run, tail: Sequence[int], ended: bool) -> MeterUpdate:
     start = _EVER if run.fold.since is None else run.fold.since
     values = run.fold.take_settled()
     if ended:
-        values = _joined(values, run.fold.take_rest())
+        values = joined_values([values, run.fold.take_rest()])
     since = start if run.fold.since is None else run.fold.since
     events_from = run.events_from
     open_at = run.fold.state.open_at
@@ -294,12 +294,14 @@ def _replaced(run: _Run, ended: bool) -> int:
     return FOREVER if ended else run.position
 
 
-def _joined(one: IntervalValues, other: IntervalValues) -> IntervalValues:
-    if not len(one) or not len(other):
-        return one if len(one) else other
+def joined_values(parts: Sequence[IntervalValues]) -> IntervalValues:
+    """Interval values that follow each other, as one."""
+    full = [part for part in parts if len(part)] or parts[:1]
+    if len(full) == 1:
+        return full[0]
     return IntervalValues(
-        start=np.concatenate([one.start, other.start]),
-        value=np.concatenate([one.value, other.value]),
-        measured=np.concatenate([one.measured, other.measured]),
-        recovered=np.concatenate([one.recovered, other.recovered]),
+        start=np.concatenate([part.start for part in full]),
+        value=np.concatenate([part.value for part in full]),
+        measured=np.concatenate([part.measured for part in full]),
+        recovered=np.concatenate([part.recovered for part in full]),
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wattwell.intervals import DAY
 from wattwell.model import Int64, IntervalValues, MeterKey, SiteIntervals
+from wattwell.store.database import NEVER
 from wattwell.store.day_sums import FOREVER, DaySumsTable
 from wattwell.store.ledgers import Judged, Ledgers, span_columns
 from wattwell.store.order import sort_by_series
@@ -61,10 +62,11 @@ class AnalysisTable(Ledgers, DaySumsTable):
             con.execute("DELETE FROM intervals WHERE series IN (SELECT s FROM gone) AND t >= ?", [self._pruned])
             con.execute("DELETE FROM checkpoints WHERE series IN (SELECT s FROM gone) AND edge > ?", [self._pruned])
             self.drop_day_sums(con, {(site, self._pruned, FOREVER) for site, _ in keys})
+            raw = f"readings WHERE t >= {self._pruned}"
+            low, high = self.extremes("min", raw)[numbers], self.extremes("max", raw)[numbers]
+            con.register("spans", {"s": numbers, "low": low, "high": high})
             con.execute(
-                "INSERT INTO dirty SELECT ?, series, min(t), max(t) FROM readings"
-                " WHERE t >= ? AND series IN (SELECT s FROM gone) GROUP BY series",
-                [self.next_token(), self._pruned],
+                "INSERT INTO dirty SELECT ?, s, low, high FROM spans WHERE high > ?", [self.next_token(), NEVER]
             )
 
     # -- checkpoints ------------------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from wattwell.errors import StoreError, StoreFull, StoreLocked
+from wattwell.intervals import DAY
 from wattwell.model import Int64, MeterKey
 from wattwell.store import schema
 
@@ -66,18 +67,16 @@ class Database:
             rows = self._con.execute("SELECT site, meter FROM series ORDER BY id").fetchall()
             self._keys: list[MeterKey] = [(site, meter) for site, meter in rows]
             self._ids: dict[MeterKey, int] = {key: number for number, key in enumerate(self._keys)}
-            self._latest = self._grouped("SELECT series, max(t) FROM readings GROUP BY series")
-            self._accepted = self._grouped(
-                "SELECT series, max(t) FROM readings WHERE value IS NOT NULL GROUP BY series"
-            )
-            self._intervals_to = self._grouped("SELECT series, max(t) FROM intervals GROUP BY series")
+            self._latest = self.extremes("max", "readings")
+            self._accepted = self.extremes("max", "readings WHERE value IS NOT NULL")
+            self._intervals_to = self.extremes("max", "intervals")
             self._day_sums_to: dict[str, int] = dict(
                 self._con.execute("SELECT site, max(t) FROM day_sums GROUP BY site").fetchall()
             )
-            self._pruned = self._maximum("SELECT max(before) FROM pruned")
-            self._analysed = max(0, self._maximum("SELECT max(token) FROM analysed"))
+            self._pruned = self._single("SELECT max(before) FROM pruned")
+            self._analysed = max(0, self._single("SELECT max(token) FROM analysed"))
             spent = "SELECT max(token) FROM (SELECT token FROM readings UNION ALL SELECT token FROM dirty)"
-            self._token = max(self._analysed, self._maximum(spent))
+            self._token = max(self._analysed, self._single(spent))
         except duckdb.Error as error:
             raise translated(error, self.path) from error
 
@@ -88,7 +87,7 @@ class Database:
             self._con.execute(f"BEGIN; {schema.TABLES} COMMIT")
         elif not {"meta", "series", "readings"} <= names:
             raise StoreError(f"store {self.path} is a DuckDB file of another program; name another file in store.url")
-        self.layout = self._maximum("SELECT max(version) FROM meta")
+        self.layout = self._single("SELECT max(version) FROM meta")
         if self.layout == 1:
             self._con.execute(schema.FROM_LAYOUT_1)
         if self.layout in (1, 2):
@@ -99,14 +98,26 @@ class Database:
                 "use the version that wrote it, or back-fill into a new store"
             )
 
-    def _maximum(self, query: str) -> int:
+    def _single(self, query: str) -> int:
         row = self._con.execute(query).fetchone()
         return NEVER if row is None or row[0] is None else int(row[0])
 
-    def _grouped(self, query: str) -> Int64:
+    def extremes(self, which: Literal["min", "max"], rows: str) -> Int64:
+        """The earliest or the latest time of each meter; NEVER where it has none.
+
+        Most have one in the first or the last day of all, which is found without reading the others.
+        """
         found = np.full(len(self._keys), NEVER, dtype=np.int64)
-        for number, value in self._con.execute(query).fetchall():
-            found[number] = value
+        near, away = ("<=", DAY) if which == "min" else (">=", -DAY)
+        of_each = f"SELECT series, {which}(t) FROM (FROM {rows})"  # noqa: S608 - our own words
+        bound = self._single(f"SELECT {which}(t) FROM (FROM {rows})")  # noqa: S608 - as above
+        for number, at in self._con.execute(f"{of_each} WHERE t {near} ? GROUP BY series", [bound + away]).fetchall():
+            found[number] = at
+        others = np.flatnonzero(found == NEVER).tolist()
+        if others:
+            query = f"{of_each} WHERE series IN (SELECT unnest(?::INTEGER[])) GROUP BY series"
+            for number, at in self._con.execute(query, [others]).fetchall():
+                found[number] = at
         return found
 
     # -- transactions -----------------------------------------------------------------------------------------
@@ -120,9 +131,12 @@ class Database:
             self._idle.wait_for(lambda: not self._reading)
         if self._broken:
             self._con.close()
-            self._con = connect(self.path)
+            self._con = self._open()
             self._broken = False
         return self._con
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        return connect(self.path)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

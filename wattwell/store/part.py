@@ -9,26 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+import duckdb
 
-from wattwell.model import Int64, MeterKey
+from wattwell.model import MeterKey
 from wattwell.store.database import NEVER, connect
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.store.protocol import DirtySet, MeterUpdate
 
 
-class Unread(DuckdbStore):
-    """A store that no reading is written to: the latest one of each meter is not looked up, which saves time."""
-
-    def _grouped(self, query: str) -> Int64:  # noqa: ARG002 - the question is not asked
-        return np.full(len(self._keys), NEVER, dtype=np.int64)
-
-    def last_readings(self) -> Mapping[MeterKey, int]:
-        """Not known here."""
-        return {}
-
-
-class Part(Unread):
+class Part(DuckdbStore):
     """A store that is only read, on one core."""
 
     _most = 0
@@ -42,8 +31,11 @@ class Part(Unread):
         time and make the checkpoints of one process.
         """
         self._dirt, self._span, self._keep = dirt, span, keep
-        super().__init__(path, connect(path, read_only=True))
-        self._con.execute("SET threads = 1")
+        self.path = path
+        super().__init__(path, self._open())
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        return connect(self.path, read_only=True).execute("SET threads = 1")
 
     def dirty(self) -> DirtySet:
         """What is to be computed here."""
