@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dask.config import set as set_dask
+from distributed import Client
 
 from tests.commands import CONFIG, ROOT, called
+from tests.servers import free_port
 from tests.support import T0, readings_of
 from wattwell.app import recompute as module
 from wattwell.app.access import rules_of
 from wattwell.app.recompute import recompute
-from wattwell.app.workers import Workers, local
+from wattwell.app.workers import Workers, joined, local
 from wattwell.config import Config, load
 from wattwell.config.sharding import shard_of
 from wattwell.engine.analyse import analyse
@@ -201,6 +204,51 @@ def test_each_shard_has_a_worker_of_its_own(tmp_path: Path, two: Workers) -> Non
     done = two.run(module.recompute_shard, [(path, "0", ()), (path, "1", ())])
     assert [each.sites for each in done] == [("a",), ("b",)]
     assert [everything(part) for part in parts] == before
+
+
+# -- a cluster that is there already ------------------------------------------------------------------------------
+
+
+@contextmanager
+def dask(*arguments: str) -> Iterator[None]:
+    """One of Dask's own programs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments, "--no-dashboard"],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_workers_of_a_cluster_come_to_the_same(tmp_path: Path) -> None:
+    path = configure(tmp_path)
+    config = load(path)
+    fill(config)
+    before = everything(config)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with dask("scheduler", "--host", address), Client(address, timeout=60) as looking:
+        with pytest.raises(UsageError, match="has no workers; start `dask worker tcp"), joined(address):
+            pass
+        with dask("worker", address, "--nthreads", "1", "--local-directory", str(tmp_path / "scratch")):
+            looking.wait_for_workers(1, timeout=60)
+            done = called("recompute", "w.yaml", "--scheduler", address, "--json", folder=tmp_path).json
+    assert (done["meters"], done["workers"]) == (18, 1)
+    assert everything(config) == before
+
+
+def test_a_scheduler_that_does_not_answer_is_named() -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with (
+        set_dask({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(UsageError, match=f"no Dask scheduler answers at {address} .*; start it, or use --workers"),
+        joined(address),
+    ):
+        pass
 
 
 # -- the command ----------------------------------------------------------------------------------------------------
