@@ -37,6 +37,11 @@ bench: $(DEV) servers ## measurements; each prints JSON
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/alert_latency.py
 	$(BIN)/python benchmarks/alert_steps.py
+	$(BIN)/python benchmarks/site_month.py
+	$(BIN)/python benchmarks/windows.py
+	$(BIN)/python benchmarks/shared.py
+	$(BIN)/python benchmarks/fanout.py
+	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/soak.py
 
 torture: $(DEV) servers ## kill the service again and again, count what is stored: SEED=1 KILLS=100 STORE=duckdb|victoriametrics

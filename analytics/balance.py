@@ -58,6 +58,8 @@ class SiteGrid:
     value: Mapping[str, Float64]
     """By meter; NaN where missing."""
     measured: Mapping[str, Float64]
+    nothing: Float64 | None = None
+    """The values of every meter that has none at all, where they share one column."""
 
 
 def members(site: Site, meter: str) -> Iterator[str]:
@@ -71,19 +73,21 @@ def members(site: Site, meter: str) -> Iterator[str]:
 
 def lay_out(site: Site, found: SiteIntervals, meters: Sequence[str], start: Int64, grid: int) -> SiteGrid:
     """Spreads stored interval values of real meters over ``start`` and adds up the virtual ones among ``meters``."""
-    value: dict[str, Float64] = {}
-    measured: dict[str, Float64] = {}
+    nothing, unmeasured = np.full(len(start), np.nan), np.zeros(len(start))
+    nothing.flags.writeable = unmeasured.flags.writeable = False
+    value: dict[str, Float64] = dict.fromkeys(found.meters, nothing)
+    measured: dict[str, Float64] = dict.fromkeys(found.meters, unmeasured)
     cell = (found.values.start - start[0]) // grid
     bounds = np.searchsorted(found.meter, np.arange(len(found.meters) + 1))
-    for place, meter in enumerate(found.meters):
-        rows = slice(bounds[place], bounds[place + 1])
+    for place in np.flatnonzero(np.diff(bounds)).tolist():
+        meter, rows = found.meters[place], slice(bounds[place], bounds[place + 1])
         value[meter] = np.full(len(start), np.nan)
         value[meter][cell[rows]] = found.values.value[rows]
         measured[meter] = np.zeros(len(start))
         measured[meter][cell[rows]] = found.values.measured[rows]
     for meter in meters:
         _fill(site, meter, start, value, measured)
-    return SiteGrid(start=start, grid=grid, value=value, measured=measured)
+    return SiteGrid(start=start, grid=grid, value=value, measured=measured, nothing=nothing)
 
 
 def _fill(site: Site, meter: str, start: Int64, value: dict[str, Float64], measured: dict[str, Float64]) -> None:
@@ -122,10 +126,11 @@ def _always_served(meter: Meter, start: Int64) -> bool:
 def sides(site: Site) -> dict[str, Terms]:
     """The sums that quantities are made of, by name; those without a meter are left out."""
     meters = site.meters
-    by_role: dict[str, Terms] = {}
+    listed: dict[str, list[tuple[float, str]]] = {}
     for meter in meters.values():
         if meter.role:
-            by_role[meter.role] = (*by_role.get(meter.role, ()), (1.0, meter.id))
+            listed.setdefault(meter.role, []).append((1.0, meter.id))
+    by_role = {role: tuple(terms) for role, terms in listed.items()}
     it_role = IT_ROLE_OF_CATEGORY[site.pue_category]
     found: dict[str, Terms] = {
         "e_dc": _energy_dc(meters),
@@ -215,7 +220,7 @@ def sum_of(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
     length = len(grid.start)
     value, measured = np.zeros(length), np.ones(length)
     usable, fed = np.ones(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
-    for factor, meter in terms:
+    for factor, meter in _telling(site, grid, terms):
         known = ~np.isnan(grid.value[meter])
         if _always_served(site.meters[meter], grid.start):  # nearly always, and then in half the steps
             value = value + np.where(known, factor * grid.value[meter], 0.0)
@@ -229,6 +234,19 @@ def sum_of(site: Site, grid: SiteGrid, terms: Terms) -> Quantity:
         measured = np.where(served, np.minimum(measured, grid.measured[meter]), measured)
         fed |= served & (factor > 0)
     return Quantity(value=np.where(usable, value, 0.0), usable=usable, served=fed, measured=measured)
+
+
+def _telling(site: Site, grid: SiteGrid, terms: Terms) -> Iterator[tuple[float, str]]:
+    """The terms; of those whose meters have no value at all and serve at the same time, one says what all do."""
+    told: set[tuple[int, int, bool]] = set()
+    for factor, meter in terms:
+        if grid.value[meter] is grid.nothing:
+            service = site.meters[meter].in_service
+            said = (service.start, service.end, factor > 0)
+            if said in told:
+                continue
+            told.add(said)
+        yield factor, meter
 
 
 def scaled_sum(site: Site, grid: SiteGrid, name: str, terms: Scaled) -> Quantity:

@@ -8,7 +8,6 @@ chiller removes is not its power), and a virtual meter whose members stand below
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,18 +78,16 @@ class Closure:
 
 def balances(site: Site) -> tuple[Balance, ...]:
     """Every balance of a site's tree, in the order of its meters."""
-    found = {parent: tuple(_children(site, parent)) for parent in site.meters}
+    found: dict[str, list[str]] = {parent: [] for parent in site.meters}
+    for child in site.meters.values():
+        parent = child.parent
+        if parent is not None and _alike(site.meters[parent], child) and not _below_by_members(site, child, parent):
+            found[parent].append(child.id)
     return tuple(
-        Balance(parent, children, sum(_step(site.meters[name]) for name in (parent, *children)))
+        Balance(parent, tuple(children), sum(_step(site.meters[name]) for name in (parent, *children)))
         for parent, children in found.items()
         if children
     )
-
-
-def _children(site: Site, parent: str) -> Iterator[str]:
-    for child in site.meters.values():
-        if child.parent == parent and _alike(site.meters[parent], child) and not _below_by_members(site, child, parent):
-            yield child.id
 
 
 def _alike(parent: Meter, child: Meter) -> bool:
@@ -110,6 +107,10 @@ def _below_by_members(site: Site, child: Meter, parent: str) -> bool:
 
 def columns(site: Site, balance: Balance, grid: SiteGrid) -> list[Quantity]:
     """The columns TOTALS, then each child's, on each interval; usable where all in service have a value."""
+    if grid.value[balance.parent] is grid.nothing:
+        nought, never = np.zeros(len(grid.start)), np.zeros(len(grid.start), dtype=np.bool_)
+        unknown = Quantity(value=nought, usable=never, served=never, measured=nought)
+        return [unknown] * (len(TOTALS) + len(balance.children))
     value = np.stack([grid.value[name] for name in balance.meters])
     served = np.stack([served_by(site.meters[name], grid.start) for name in balance.meters])
     usable = served[0] & served[1:].any(axis=0) & (~np.isnan(value) | ~served).all(axis=0)

@@ -9,11 +9,13 @@ what is asked of one window is mostly asked of all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.balance import Quantity
 from wattwell.intervals import DAY, HOUR, Interval, ceil_to, floor_to
@@ -58,6 +60,11 @@ class DayBlock:
     peaks: Float64
     """Shape (figures that need it, n): the first quantity where usable, else -inf."""
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.values.nbytes + self.usable.nbytes + self.measured.nbytes + self.peaks.nbytes
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -70,6 +77,11 @@ class Totals:
     measured: Int64
     """By figure, microseconds."""
     peaks: Float64
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.sums.nbytes + self.usable.nbytes + self.measured.nbytes + self.peaks.nbytes
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
@@ -106,11 +118,14 @@ def day_blocks(figures: Mapping[str, Sequence[Quantity]], layout: Layout, days: 
     """Blocks of consecutive UTC days, from the quantities of each figure over all of their intervals."""
     usable = np.stack([_all_usable(quantities) for quantities in figures.values()])
     measured = np.stack([_least_measured(quantities) for quantities in figures.values()])
-    given = np.stack([quantity.value for quantities in figures.values() for quantity in quantities])
-    values = np.where(usable[layout.owner], given, 0.0)
     peaked = [layout.place[name] for name in layout.peak]
     first = [layout.rows[name].start for name in layout.peak]
-    peaks = np.where(usable[peaked], given[first], -np.inf)
+    values: Float64 = np.broadcast_to(0.0, (len(layout.owner), usable.shape[1]))
+    peaks: Float64 = np.full((len(peaked), usable.shape[1]), -np.inf)
+    if usable.any():
+        given = np.stack([quantity.value for quantities in figures.values() for quantity in quantities])
+        values = np.where(usable[layout.owner], given, 0.0)
+        peaks = np.where(usable[peaked], given[first], -np.inf)
     width = DAY * days // usable.shape[1]
     counts = _running(usable.astype(np.int64), days)
     spans = _running(np.where(usable, np.rint(measured * width), 0.0).astype(np.int64), days)
@@ -122,17 +137,18 @@ def day_blocks(figures: Mapping[str, Sequence[Quantity]], layout: Layout, days: 
 
 
 def _all_usable(quantities: Sequence[Quantity]) -> Bool:
-    found = quantities[0].usable
-    for quantity in quantities[1:]:
-        found = found & quantity.usable
+    found: Bool = np.all(_distinct(quantity.usable for quantity in quantities), axis=0)
     return found
 
 
 def _least_measured(quantities: Sequence[Quantity]) -> Float64:
-    found = quantities[0].measured
-    for quantity in quantities[1:]:
-        found = np.minimum(found, quantity.measured)
+    found: Float64 = np.min(_distinct(quantity.measured for quantity in quantities), axis=0)
     return found
+
+
+def _distinct(columns: Iterable[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Each column once: the quantities of one figure mostly share theirs."""
+    return list({id(column): column for column in columns}.values())
 
 
 def _running(columns: Int64, days: int) -> Int64:

@@ -1,7 +1,7 @@
 """How fast messages become durable readings: real mosquitto, QoS 1, the embedded store; prints JSON.
 
     python benchmarks/ingest.py [--messages 60000] [--seconds 10] [--repeat 3]
-    python benchmarks/ingest.py --meters 50000
+    python benchmarks/ingest.py --meters 50000 [--sites 1]
 
 For one value and for fifty values a message, the collector in a process of its own on one core, broker and publisher
 on the others:
@@ -13,8 +13,8 @@ on the others:
 * ``paced``: messages come at half the rate that is asked of it (12,000 single values, 300,000 in fifties); latency is
   from just before the publish to the return of the commit that holds the reading.
 
-With ``--meters`` instead: the memory of ``wattwell run --role collector,web`` with so many meters, 500 a site, each of
-which sends five readings. Exit code 1 beyond the limits.
+With ``--meters`` instead: the memory of ``wattwell run --role collector,web`` with so many meters, 500 a site unless
+``--sites`` says how many sites share them, each of which sends five readings. Exit code 1 beyond the limits.
 """
 
 from __future__ import annotations
@@ -160,10 +160,12 @@ def spread_out(process: int = 0) -> None:
         os.sched_setaffinity(process, set(range(1, cores)))
 
 
-def pouring(port: int, count: int, values: int, rate: float, meters: int = METERS) -> subprocess.Popen[bytes]:
-    """A publisher at work."""
+def pouring(
+    port: int, count: int, values: int, rate: float, meters: int = METERS, each: int = SITE_METERS
+) -> subprocess.Popen[bytes]:
+    """A publisher at work; ``each``: meters of a site."""
     program = Path(__file__).with_name("pour.py")
-    process = subprocess.Popen([sys.executable, program, *map(str, (port, count, values, rate, meters))])
+    process = subprocess.Popen([sys.executable, program, *map(str, (port, count, values, rate, meters, 0, each))])
     spread_out(process.pid)
     return process
 
@@ -339,12 +341,13 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
     return {"benchmark": "ingest", "cpus": psutil.cpu_count(), "runs": runs, "within_limits": within}
 
 
-def memory(meters: int) -> dict[str, Any]:
+def memory(meters: int, sites: int) -> dict[str, Any]:
     """The service with so many meters, from its start to five readings of each."""
+    each = meters // sites
     spread_out()
     with tempfile.TemporaryDirectory() as name, broker(Path(name)) as port:
         folder, http_port = Path(name), soak.free_port()
-        rows = [f"m{number},energy,register,1e6,60s" for number in range(SITE_METERS)]
+        rows = [f"m{number},energy,register,1e6,60s" for number in range(each)]
         (folder / "meters.csv").write_text("\n".join(["id,quantity,accumulation,max_rate,period", *rows, ""]))
         document = {
             "store": {"url": "duckdb:meters.duckdb"},
@@ -352,12 +355,12 @@ def memory(meters: int) -> dict[str, Any]:
             "http": {"listen": f"127.0.0.1:{http_port}"},
             "sites": [
                 {"id": f"s{number}", "timezone": "UTC", "pue_category": 1, "meters_file": "meters.csv"}
-                for number in range(meters // SITE_METERS)
+                for number in range(sites)
             ],
         }
         configuration = folder / "wattwell.yaml"
         configuration.write_text(json.dumps(document))
-        return watched(configuration, f"http://127.0.0.1:{http_port}", port, meters)
+        return watched(configuration, f"http://127.0.0.1:{http_port}", port, sites * each, each)
 
 
 def _taken(url: str) -> float:
@@ -365,14 +368,15 @@ def _taken(url: str) -> float:
     return sum(value for name, value in found if name.startswith("wattwell_readings_total{"))
 
 
-def watched(configuration: Path, url: str, port: int, meters: int) -> dict[str, Any]:
+def watched(configuration: Path, url: str, port: int, meters: int, each: int) -> dict[str, Any]:
+    """Start, readings and memory of the service with so many meters, ``each`` of them at a site."""
     resident: list[float] = []
     began = time.monotonic()
     with soak.wattwell_run(configuration, url, 0, "collector,web", seconds=300) as process:
         ready = time.monotonic() - began
         idle = process.memory_info().rss / 2**20
         began = time.monotonic()
-        pour = pouring(port, ROUNDS * meters, 1, 0, meters)
+        pour = pouring(port, ROUNDS * meters, 1, 0, meters, each)
         while _taken(url) < ROUNDS * meters:
             resident.append(process.memory_info().rss / 2**20)
             time.sleep(0.5)
@@ -382,6 +386,7 @@ def watched(configuration: Path, url: str, port: int, meters: int) -> dict[str, 
     return {
         "benchmark": "ingest --meters",
         "meters": meters,
+        "sites": meters // each,
         "readings": ROUNDS * meters,
         "seconds_to_ready": round(ready, 1),
         "seconds_of_readings": round(seconds, 1),
@@ -397,12 +402,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of the paced run")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--meters", type=int, help="measure the memory with so many meters instead")
+    parser.add_argument("--sites", type=int, help=f"that these meters belong to; {SITE_METERS} meters each")
     parser.add_argument("--child", nargs=7, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         run_child(*options.child)
         return
-    result = memory(options.meters) if options.meters else speed(options)
+    if options.meters:
+        result = memory(options.meters, options.sites or max(1, options.meters // SITE_METERS))
+    else:
+        result = speed(options)
     print(json.dumps(result, indent=2))
     sys.exit(0 if result["within_limits"] else 1)
 

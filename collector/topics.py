@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 from collector.normalise import MeterTable
 from collector.scalars import LONGEST_TOPIC
-from wattwell.config.filters import covers, is_filter, unshared
+from wattwell.config.filters import FilterTree, is_filter, unshared
 from wattwell.model import Meter, Site, Source
 
 DEFAULT_PREFIX = "wattwell"
@@ -139,6 +139,7 @@ class Router:
     def __init__(self, sites: Iterable[Site], table: MeterTable) -> None:
         self._exact: dict[str, list[_Bound]] = {}
         self._filters: dict[str, list[_Bound]] = {}
+        self._wild = FilterTree()
         self.devices: dict[EdgeTopic, list[Binding]] = {}
         """The meters of each Sparkplug source."""
         self._sites = {site.id: site for site in sites}
@@ -179,7 +180,10 @@ class Router:
             self._add(f"{DEFAULT_PREFIX}/{site.id}", SiteBinding(site=site.id, meters=meters))
 
     def _add(self, pattern: str, bound: _Bound) -> None:
-        where = self._filters if is_filter(pattern) else self._exact
+        where = self._exact
+        if is_filter(pattern):
+            where = self._filters
+            self._wild.add(pattern)
         where.setdefault(pattern, []).append(bound)
 
     def route(self, topic: str) -> Route | None:
@@ -187,7 +191,7 @@ class Router:
         if topic in self._seen:
             return self._seen[topic]
         patterns = [topic] if topic in self._exact else []
-        patterns += [pattern for pattern in self._filters if covers(pattern, topic)]
+        patterns += self._wild.covering(topic)
         route = self._shared(tuple(patterns)) if patterns else None
         if len(topic) <= LONGEST_TOPIC:
             if len(self._seen) == _REMEMBERED:
@@ -232,12 +236,13 @@ class Router:
             for bound in group
             if isinstance(bound, SiteBinding)
         }
-        return tuple(sorted(own for own in wanted if not any(other != own and covers(other, own) for other in wanted)))
+        tree = FilterTree(wanted)
+        return tuple(sorted(own for own in wanted if tree.covering(own) == [own]))
 
     def uncovered(self, subscribed: Sequence[str]) -> tuple[str, ...]:
         """Filters of meters that a configured list of subscriptions would not bring."""
-        plain = [unshared(pattern) for pattern in subscribed]
-        return tuple(own for own in self.filters() if not any(covers(other, own) for other in plain))
+        plain = FilterTree(unshared(pattern) for pattern in subscribed)
+        return tuple(own for own in self.filters() if not plain.covering(own))
 
     def _is_default(self, pattern: str) -> bool:
         bound = self._exact.get(pattern, [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wattwell.config import parse
+from wattwell.config import parse, structure
 from wattwell.config.structure import parse_formula
 from wattwell.errors import ConfigError
 from wattwell.roles import COOLING_ROLES, ROLES, SENSOR_ROLES, energy_dc_terms, kpi_sides
@@ -138,6 +138,14 @@ def test_circles_are_one_fault_each() -> None:
 def test_endless_formulas_end() -> None:
     doubled = [f"{chr(98 + n)} = {chr(97 + n)} + {chr(97 + n)}" for n in range(20)]
     assert "simplify" in remedies("a", *doubled, "z:it_ups = u")[0]
+
+
+def test_many_meters_are_no_large_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure, "_MORE_TERMS", 5)
+    many = [f"m{number}" for number in range(20)]
+    assert remedies(*(f"{name}:it_ups" for name in many)) == []
+    assert remedies(*many, f"it:it_ups = {' + '.join(many)}") == []
+    assert "simplify" in remedies(*many, f"half = {' + '.join(many)}", "it:it_ups = half + half")[0]
     deep = [f"m{n} = m{n - 1}" for n in range(1, 1500)]
     assert remedies("m0", *deep, "z:it_ups = m1499") == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -12,7 +12,8 @@ from wattwell.config.meters import Entry
 from wattwell.config.places import Faults, nearest
 from wattwell.roles import ENERGY_KINDS, WATER_KINDS, Terms, above, family_of, kpi_sides
 
-_MOST_TERMS = 20_000
+_MORE_TERMS = 20_000
+"""So many more than a site has meters are too many."""
 _SIGNS = {"+": 1, "-": -1}
 
 
@@ -162,11 +163,11 @@ class _Reach:
 
 
 class _TooLargeError(Exception):
-    """A formula expands to more terms than any site has meters."""
+    """A formula expands to many more terms than the site has meters."""
 
 
-def _expand(terms: Terms, formulas: Mapping[str, Terms]) -> dict[str, list[_Reach]]:
-    """Every meter that a side reaches, real or virtual, and how."""
+def _expand(terms: Terms, formulas: Mapping[str, Terms], most: int) -> dict[str, list[_Reach]]:
+    """Every meter that a side reaches, real or virtual, and how; _TooLargeError where there are over ``most`` ways."""
     reached: dict[str, list[_Reach]] = defaultdict(list)
     stack = [_Reach(node, sign, ()) for sign, node in reversed(terms)]
     count = 0
@@ -174,7 +175,7 @@ def _expand(terms: Terms, formulas: Mapping[str, Terms]) -> dict[str, list[_Reac
         reach = stack.pop()
         reached[reach.node].append(reach)
         count += 1
-        if count > _MOST_TERMS:
+        if count > most:
             raise _TooLargeError
         chain = (*reach.chain, reach.node)
         members = formulas.get(reach.node, ())
@@ -182,39 +183,44 @@ def _expand(terms: Terms, formulas: Mapping[str, Terms]) -> dict[str, list[_Reac
     return reached
 
 
-def _clashes(
-    reached: Mapping[str, list[_Reach]], parents: Mapping[str, tuple[str, ...]]
-) -> list[tuple[_Reach, _Reach]]:
-    """Pairs that reach the same energy twice.
+def _clashes(reached: Mapping[str, list[_Reach]], meters: Mapping[str, Entry]) -> Iterator[tuple[_Reach, _Reach]]:
+    """Pairs that reach the same energy twice at some time.
 
     Down each branch of the tree the meters that a side reaches must take turns in sign: ``a - b + c`` with b below a
     and c below b counts everything once, ``a + c`` counts c twice. A meter reached with both signs cancels out. A
     virtual meter that itself stands on the branch is taken as a whole, not by its members.
     """
-    found: dict[frozenset[str], tuple[_Reach, _Reach]] = {}
-    for node in reached:
-        branch = (node, *parents[node])
+    raws = {identity: entry.raw for identity, entry in meters.items()}
+    for node, own in reached.items():
+        branch = (node, *above(raws, node))
         on_branch = set(branch)
-        last: _Reach | None = None
-        for step in reversed(branch):
-            reaches = [reach for reach in reached.get(step, ()) if on_branch.isdisjoint(reach.chain)]
-            net = sum(reach.sign for reach in reaches)
-            if net == 0:
-                continue
-            same = [reach for reach in reaches if reach.sign * net > 0]
-            pair = (same[0], same[1]) if abs(net) > 1 else (last, same[0])
-            if pair[0] is not None and pair[0].sign == pair[1].sign:
-                found.setdefault(frozenset((pair[0].root, pair[1].root)), (pair[0], pair[1]))
-            last = same[0]
-    return list(found.values())
+        steps = [
+            [reach for reach in reached.get(step, ()) if on_branch.isdisjoint(reach.chain)] for step in reversed(branch)
+        ]
+        for serving in _eras({reach.root for reaches in (own, *steps) for reach in reaches}, meters):
+            if any(reach.root in serving for reach in own):
+                yield from _same_turns([[reach for reach in reaches if reach.root in serving] for reaches in steps])
 
 
-def _eras(roots: Iterable[str], meters: Mapping[str, Entry]) -> list[tuple[date, date]]:
-    """Spans of time within which the same meters are in service."""
-    edges = {date.min, date.max}
-    for root in roots:
-        edges.update(meters[root].raw.dates())
-    return list(pairwise(sorted(edges)))
+def _same_turns(steps: Iterable[Sequence[_Reach]]) -> Iterator[tuple[_Reach, _Reach]]:
+    """Neighbours down a branch that have the same sign."""
+    last: _Reach | None = None
+    for reaches in steps:
+        net = sum(reach.sign for reach in reaches)
+        if net == 0:
+            continue
+        same = [reach for reach in reaches if reach.sign * net > 0]
+        first, second = (same[0], same[1]) if abs(net) > 1 else (last, same[0])
+        if first is not None and first.sign == second.sign:
+            yield first, second
+        last = same[0]
+
+
+def _eras(roots: Set[str], meters: Mapping[str, Entry]) -> Iterator[Set[str]]:
+    """Which of some meters are in service together, in each span of time within which none comes or goes."""
+    dates = {root: meters[root].raw.dates() for root in roots}
+    for start, end in pairwise(sorted({date.min, date.max}.union(*dates.values()))):
+        yield {root for root, (since, until) in dates.items() if since <= start and end <= until}
 
 
 def check_counted_once(
@@ -222,24 +228,20 @@ def check_counted_once(
 ) -> None:
     """The same energy or water reached twice on one KPI side is a fault that names both meters."""
     raws = {identity: entry.raw for identity, entry in meters.items()}
+    most = len(meters) + _MORE_TERMS
     for side, terms in kpi_sides(raws, category).items():
         told: set[frozenset[str]] = set()
-        for start, end in _eras((node for _, node in terms), meters):
-            serving = tuple(
-                (sign, node) for sign, node in terms if raws[node].dates()[0] <= start and end <= raws[node].dates()[1]
-            )
-            try:
-                reached = _expand(serving, formulas)
-            except _TooLargeError:
-                entry = meters[terms[0][1]]
-                faults.add(entry.place / "role", f"the formulas of {side} have over {_MOST_TERMS} terms; simplify them")
-                break
-            parents = {node: tuple(above(raws, node)) for node in reached}
-            for first, second in _clashes(reached, parents):
-                key = frozenset((first.root, second.root))
-                if key not in told:
-                    told.add(key)
-                    _tell(side, first, second, meters, faults)
+        try:
+            reached = _expand(terms, formulas, most)
+        except _TooLargeError:
+            entry = meters[terms[0][1]]
+            faults.add(entry.place / "role", f"the formulas of {side} have over {most} terms; simplify them")
+            continue
+        for first, second in _clashes(reached, meters):
+            key = frozenset((first.root, second.root))
+            if key not in told:
+                told.add(key)
+                _tell(side, first, second, meters, faults)
 
 
 def _tell(side: str, first: _Reach, second: _Reach, meters: Mapping[str, Entry], faults: Faults) -> None:

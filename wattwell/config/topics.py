@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from wattwell.config.dialects import source_of
-from wattwell.config.filters import covers, is_filter, overlap, unshared
+from wattwell.config.filters import FilterTree, covers, is_filter, overlap, unshared
 from wattwell.config.places import Faults, Place
 from wattwell.config.sites import Draft
 
@@ -34,17 +34,17 @@ def check_sources(drafts: Sequence[Draft], faults: Faults) -> None:
     for topic, path, place, meter in _bindings(drafts):
         by_path[path].append((topic, place, meter))
     for path, bound in by_path.items():
-        exact: dict[str, str] = {}
-        wild: list[tuple[str, str]] = []
+        first: dict[str, str] = {}
+        tree = FilterTree()
         for topic, place, meter in bound:
-            other = exact.get(topic) or next((name for filt, name in wild if overlap(filt, topic)), None)
-            if is_filter(topic):
-                other = other or next((name for seen, name in exact.items() if overlap(seen, topic)), None)
-                wild.append((topic, meter))
+            # One on the same topic is named before one on a filter, and that before one on another topic.
+            near = sorted(tree.overlapping(topic), key=lambda seen: (seen != topic, not is_filter(seen)))
+            other = first[near[0]] if near else None
             if other is not None and other != meter:
                 remedy = f"the value {path} of this topic already feeds the meter {other}; give each its own"
                 faults.add(place, f"{remedy} topic or value path", topic)
-            exact.setdefault(topic, meter)
+            first.setdefault(topic, meter)
+            tree.add(topic)
 
 
 def subscriptions(drafts: Sequence[Draft]) -> tuple[str, ...]:
@@ -59,8 +59,9 @@ def check_shared(drafts: Sequence[Draft], subscribed: Sequence[str], faults: Fau
     sources = [entry.raw.source for draft in drafts for entry in draft.meters.values()]
     births = [heard(each.topic, each.decoder) for each in sources if each is not None and each.decoder == "sparkplug"]
     for pattern in subscribed:
-        found = next((topic for topic in births if overlap(unshared(pattern), topic)), None)
-        if unshared(pattern) != pattern and found is not None:
+        shared = unshared(pattern) != pattern
+        found = next((topic for topic in births if shared and overlap(unshared(pattern), topic)), None)
+        if found is not None:
             remedy = "what a Sparkplug device sends is told by its birth, which another collector may get; share "
             remedy += f"filters that do not match {found}, and give that one to one collector"
             faults.add(Place() / "mqtt" / "subscribe", remedy, pattern)
@@ -73,11 +74,11 @@ def heard(topic: str, decoder: str | None) -> str:
 
 def unheard(drafts: Sequence[Draft], subscribed: Sequence[str]) -> list[str]:
     """A note for each meter whose topic no subscription covers."""
-    filters = [unshared(topic) for topic in subscribed]
+    filters = FilterTree(unshared(topic) for topic in subscribed)
     heard: dict[str, bool] = {}
     silent: dict[str, str] = {}
     for topic, _, _, meter in _bindings(drafts):
-        heard[meter] = heard.get(meter, False) or any(overlap(filt, topic) for filt in filters)
+        heard[meter] = heard.get(meter, False) or bool(filters.overlapping(topic))
         silent.setdefault(meter, topic)
     return [
         f"mqtt.subscribe: nothing covers {silent[meter]} of the meter {meter}; add a filter for it"

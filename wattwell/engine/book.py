@@ -20,6 +20,7 @@ from analytics.closure import TOTALS, Balance, Closure, balances, close, columns
 from analytics.evaluate import Rules, Window, evaluate
 from analytics.fold import FOREVER
 from analytics.kpi import KPIS
+from analytics.stretches import width
 from analytics.windows import DayBlock, Layout, Sums, Totals, day_blocks, hours_within, whole, window_sums
 from wattwell.config.settings import Config
 from wattwell.engine.analyse import Changed
@@ -32,7 +33,11 @@ from wattwell.model import Float64, KpiValue, Meter, Site, SiteIntervals
 from wattwell.store.protocol import ReadingStore
 
 _BULK_DAYS = 31
-"""Days loaded at once."""
+"""Days loaded at once, of a site where they are not more than _CELLS."""
+_CELLS = 2_000_000
+"""Interval values loaded at once, about: of a site with more a day, one day."""
+_MORE = 64 << 20
+"""Bytes at most of what is kept beyond what every site needs."""
 AMOUNTS = ("e_dc", "e_it", "import", "water", "water_total", "carbon_location", "carbon_market")
 """Quantities that are asked for by themselves, not as a side of a KPI."""
 
@@ -61,6 +66,8 @@ class _SiteBook:
     """The real meters behind some quantities."""
     made: deque[int] = field(default_factory=lambda: deque(maxlen=4))
     """The days whose intervals were laid out last."""
+    first: int | None = None
+    """No interval value starts before it; None where that is not known."""
 
 
 @dataclass(slots=True)
@@ -80,14 +87,16 @@ class KpiBook:
         """``powers``: the subsystems whose mean power over windows will be asked for."""
         self._store = store
         self._powers = tuple(powers)
-        self._grid = config.grid
+        self._grid, self._late_by = config.grid, config.behind
         self._rules = Rules(grid=config.grid, full=config.full, provisional=config.provisional)
         self._lock = threading.RLock()
-        self._blocks: Recent[tuple[str, int], DayBlock] = Recent(2 * _BULK_DAYS + 8 * len(config.sites))
-        self._middles: Recent[tuple[str, int, int], Totals] = Recent(1024 + 16 * len(config.sites))
-        self._windows: Recent[tuple[str, int, int], Totals] = Recent(1024 + 16 * len(config.sites))
-        self._beside: dict[str, _Beside] = {}
         self._sites = {site.id: _open(site, self._powers) for site in config.sites.values()}
+        widths = [8 * width(book.layout) for book in self._sites.values()]
+        days = [each * (DAY // self._grid + 1) for each in widths]
+        self._blocks: Recent[tuple[str, int], DayBlock] = Recent(_room(days, 8, 2 * _BULK_DAYS), lambda each: each.size)
+        self._middles: Recent[tuple[str, int, int], Totals] = Recent(_room(widths, 16, 1024), lambda each: each.size)
+        self._windows: Recent[tuple[str, int, int], Totals] = Recent(_room(widths, 16, 1024), lambda each: each.size)
+        self._beside: dict[str, _Beside] = {}
         self._whole = WholeDays(store)
         self._summed = {
             name: SiteDays(name, book.layout, (book.site, self._grid, self._powers), partial(self._days, book))
@@ -105,7 +114,10 @@ class KpiBook:
             return any(low < span.end and high > span.start for span in spans.get(site, ()))
 
         with self._lock:
-            for site in spans:
+            for site, changed in spans.items():
+                book = self._sites[site]
+                if book.first is not None and any(span.start < book.first for span in changed):
+                    book.first = None
                 kept = self._beside[site].days if site in self._beside else {}
                 for day in [day for day in kept if touched(site, day, day + DAY)]:
                     del kept[day]
@@ -235,7 +247,7 @@ class KpiBook:
         return floor_to(now - self.longest_period(site, kpi, now), self._grid)
 
     def longest_period(self, site: str, kpi: str, now: int) -> int:
-        """The longest ``period`` of the meters that a KPI needs, microseconds.
+        """The longest ``period`` of the meters that a KPI needs, microseconds, longer where readings are followed.
 
         A meter counts from its ``from`` until one period, in which its last readings still come, after its ``until``.
         """
@@ -250,11 +262,11 @@ class KpiBook:
         return bool(KPIS[kpi].missing(self._sites[site].available))
 
     def period(self, site: str, names: Iterable[str], now: int) -> int:
-        """The longest ``period`` of the meters behind some quantities, microseconds."""
+        """The longest ``period`` of the meters behind some quantities, likewise."""
         book, asked = self._sites[site], tuple(names)
         if asked not in book.behind:
             book.behind[asked] = _real(book.site, self._meters(site, asked))
-        return _longest_period(book.behind[asked], now)
+        return self._longest_period(book.behind[asked], now)
 
     def meters(self, site: str, names: Iterable[str]) -> frozenset[str]:
         """The real meters behind some quantities."""
@@ -270,9 +282,13 @@ class KpiBook:
         return floor_to(now - self.balance_period(site, now), self._grid)
 
     def balance_period(self, site: str, now: int) -> int:
-        """The longest ``period`` of the meters that are balanced, microseconds."""
+        """The longest ``period`` of the meters that are balanced, likewise."""
         book = self._sites[site]
-        return _longest_period(book.balanced, now)
+        return self._longest_period(book.balanced, now)
+
+    def _longest_period(self, meters: Iterable[Meter], now: int) -> int:
+        serving = [m.period for m in meters if m.in_service.start <= now < m.in_service.end + m.period]
+        return max(serving) + self._late_by if serving else 0
 
     def quantities(self, site: str, start: int, end: int) -> Mapping[str, Quantity]:
         """The site's quantities on the grid intervals in ``[start, end)``."""
@@ -313,7 +329,7 @@ class KpiBook:
         if known is None:
             # A window has its two ends; who asks for a third day in turn goes on.
             walking = {day - DAY, day - 2 * DAY} <= set(book.made)
-            made = self._make(book, day, _BULK_DAYS if walking else 1)
+            made = self._make(book, day, min(_BULK_DAYS, self._at_once(book)) if walking else 1)
             # Days ahead without data have not come yet: at the live edge they would only push others out.
             filled = max((place for place, block in enumerate(made) if block.usable[:, -1].any()), default=0)
             for offset, block in enumerate(made[: filled + 1]):
@@ -326,7 +342,24 @@ class KpiBook:
         """The sums of so many whole days from ``day`` on, from their interval values."""
         at_hand = [self._blocks.get((book.site.id, day + place * DAY)) for place in range(count)]
         known = [whole(block) for block in at_hand if block is not None]
-        return known if len(known) == count else [whole(block) for block in self._make(book, day, count)]
+        if len(known) == count:
+            return known
+        step = self._at_once(book)
+        blank = 0 if step >= count else min(count, max(0, (self._first(book) - day) // DAY))
+        parts = [(day, blank)] if blank else []
+        parts += [(day + place * DAY, min(step, count - place)) for place in range(blank, count, step)]
+        return [whole(block) for first, some in parts for block in self._make(book, first, some)]
+
+    def _first(self, book: _SiteBook) -> int:
+        """No interval value of a site starts before it."""
+        if book.first is None:
+            extent = self._store.extent(book.site.id)
+            book.first = FOREVER if extent is None else extent[0]
+        return book.first
+
+    def _at_once(self, book: _SiteBook) -> int:
+        """How many days of a site are loaded at once."""
+        return max(1, _CELLS // (max(1, len(book.stored)) * (DAY // self._grid)))
 
     def _make(self, book: _SiteBook, day: int, count: int) -> list[DayBlock]:
         found = self._store.intervals(book.site.id, book.stored, day, day + count * DAY)
@@ -347,6 +380,11 @@ class KpiBook:
         figures |= {_amount_key(name): [required[name]] for name in AMOUNTS if name in required}
         figures |= {_key(balance): columns(book.site, balance, grid) for balance in book.balances}
         return day_blocks(figures, book.layout, count)
+
+
+def _room(sizes: Collection[int], each: int, more: int) -> int:
+    """Bytes for so many entries of every site, and for so many more of one where they are not too large."""
+    return each * sum(sizes) + min(more * max(sizes, default=0), _MORE)
 
 
 def _known(column: Float64) -> Quantity:
@@ -391,11 +429,6 @@ def _concerned(
 
 def _real(site: Site, chosen: Iterable[str]) -> tuple[Meter, ...]:
     return tuple(site.meters[name] for name in {member for meter in chosen for member in members(site, meter)})
-
-
-def _longest_period(meters: Iterable[Meter], now: int) -> int:
-    serving = [m.period for m in meters if m.in_service.start <= now < m.in_service.end + m.period]
-    return max(serving, default=0)
 
 
 def _key(balance: Balance) -> str:

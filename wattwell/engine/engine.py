@@ -89,7 +89,7 @@ class Engine:
         self.findings, self.finding, self.judge = self._found.findings, self._found.finding, self._found.judge
         self.finding_counts, self.models = self._found.counts, self._found.models
         made = self._reports = Reports(config, store, self._maker().make, self._live, self._analysing)
-        self.report, self.draft, self.reports, self.fleet_report = made.report, made.draft, made.reports, made.fleet
+        self.report, self.draft, self.reports = made.report, made.draft, made.reports
         self.export = Exports(config, store, self._book, self._live, self._analysing).export
         self.watch = AlertWatch(config, self.rules, store, self._book, notifiers, self._found.excess, expectations)
         self.schedule = ReportSchedule(config, store, self._reports, self._live, self.watch.tell)
@@ -314,13 +314,13 @@ class Engine:
             return []
         laid = lay_out(chosen, found, names, at, grid)
         cell = (found.values.start - span.start) // grid
+        bounds = np.searchsorted(found.meter, np.arange(len(found.meters) + 1)).tolist()
+        rows = dict(zip(found.meters, map(slice, bounds, bounds[1:]), strict=False))
         documents: list[Document] = []
         for name in names:
             recovered = np.zeros(len(at), dtype=np.bool_)
-            for member in members(chosen, name):
-                if member in found.meters:
-                    mine = found.meter == found.meters.index(member)
-                    recovered[cell[mine]] |= found.values.recovered[mine]
+            for mine in (rows[member] for member in members(chosen, name) if member in rows):
+                recovered[cell[mine]] |= found.values.recovered[mine]
             recovered &= ~np.isnan(laid.value[name])
             documents += shapes.series_documents(
                 chosen.meters[name], at, laid.value[name], laid.measured[name], recovered.tolist(), grid
