@@ -90,7 +90,8 @@ def _mean(values: Floats, axis: int | tuple[int, int], ddof: int = 0) -> Floats:
     """
     count = np.sum(~np.isnan(values), axis=axis) - ddof
     total: Floats = np.nansum(values, axis=axis)
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return mean
 
 
 def watch(model: LevelModel, samples: Floats, state: LevelState | None = None) -> Watched:
