@@ -1,10 +1,12 @@
 """``make audit``: known vulnerabilities of what is installed, asked of a public vulnerability service by pip-audit.
 
-Ends with 1 where one is known, and with 0 where none is, or where the service cannot be asked, which it says.
+Ends with 1 where one is known or pip-audit is not installed, and with 0 where none is known, or where the service
+cannot be asked or does not answer in time, which it says.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -12,7 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-COMMAND = (sys.executable, "-m", "pip_audit", "--local", "--skip-editable", "--progress-spinner", "off")
+MODULE = "pip_audit"
+OPTIONS = ("--local", "--skip-editable", "--progress-spinner", "off")
 SERVICE = ("--vulnerability-service", "osv", "--format", "json")
 _SECONDS = 600
 
@@ -32,13 +35,18 @@ def unasked(document: Any) -> list[str]:
     return [f"{each['name']}: {each['skip_reason']}" for each in document["dependencies"] if "skip_reason" in each]
 
 
-def audit(command: tuple[str, ...]) -> int:
-    """Runs pip-audit and says what it found."""
+def audit(command: tuple[str, ...], seconds: float = _SECONDS) -> int:
+    """Runs pip-audit, for so many seconds at the most, and says what it found."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        done = subprocess.run(  # noqa: S603 - our own command
-            [*command, *SERVICE, "--output", report], capture_output=True, text=True, check=False, timeout=_SECONDS
-        )
+        given = [*command, *SERVICE, "--output", str(report)]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own command
+                given, capture_output=True, text=True, check=False, timeout=seconds
+            )
+        except subprocess.TimeoutExpired:
+            print(f"NOT AUDITED: the vulnerability service did not answer in {seconds:g} s", file=sys.stderr)
+            return 0
         if not report.is_file() or not report.read_text(encoding="utf-8"):
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             print(f"NOT AUDITED: the vulnerability service could not be asked: {reason}", file=sys.stderr)
@@ -54,5 +62,13 @@ def audit(command: tuple[str, ...]) -> int:
     return 1 if found else 0
 
 
+def main(module: str) -> int:
+    """Runs a module as pip-audit; 1 where there is none, for then nothing was ever asked."""
+    if importlib.util.find_spec(module) is None:
+        print(f"NOT AUDITED: {module} is not installed; pip install -e '.[dev]'", file=sys.stderr)
+        return 1
+    return audit((sys.executable, "-m", module, *OPTIONS))
+
+
 if __name__ == "__main__":
-    raise SystemExit(audit(COMMAND))
+    raise SystemExit(main(MODULE))

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from tests.unit.test_web_fake import FakeQueries
 from wattwell.config import load
+from wattwell.web.api import create_app
+from wattwell.web.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -102,8 +106,10 @@ def test_the_containers_prometheus_is_the_shipped_one() -> None:
     shipped, here = map(yaml.safe_load, texts)
     shipped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = ["alertmanager:9093"]
     shipped["scrape_configs"][0]["static_configs"][0]["targets"] = ["wattwell:8080"]
-    shipped["scrape_configs"][0]["authorization"]["credentials_file"] = "/run/secrets/http.token"
+    shipped["scrape_configs"][0]["authorization"]["credentials_file"] = "/run/secrets/prometheus.token"
     assert here == shipped
+    assert SERVICES["prometheus"]["secrets"] == ["prometheus.token"]
+    assert "prometheus.token" not in SERVICES["wattwell"]["secrets"]
 
 
 @pytest.mark.parametrize("folder", [COMPOSE, KUBERNETES])
@@ -155,6 +161,30 @@ def test_kubernetes_parts_fit_together() -> None:
     assert {each["name"] for each in container["volumeMounts"]} == volumes
     assert set(found["secret.example.yaml"]["stringData"]) == {"mqtt.password", "http.token"}
     compile(container["readinessProbe"]["exec"]["command"][2], "readinessProbe", "exec")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fits"),
+    [
+        ("one-alone-of-sixteen\n", True),
+        ("one-of-sixteen-bytes\n\nmarch: two-of-sixteen-bytes\n# the first one goes on Friday\n", True),
+        ("t\u00f6ken-of-sixteen-bytes\n", True),
+        ("one-of-sixteen-bytes two-of-sixteen-bytes\n", False),
+    ],
+)
+def test_the_readiness_probe_has_the_service_s_own_token(tmp_path: Path, tokens: str, fits: bool) -> None:
+    (container,) = dict(manifests())["statefulset.yaml"]["spec"]["template"]["spec"]["containers"]
+    code = container["readinessProbe"]["exec"]["command"][2]
+    (tmp_path / "http.token").write_text(tokens, encoding="utf-8")
+    served = tokens if fits else "one-of-sixteen-bytes\n"
+    server = Server(create_app(FakeQueries(), token=served, ready=lambda: (True, "")))
+    server.start()
+    try:
+        code = code.replace("/run/secrets/wattwell", str(tmp_path)).replace("http://127.0.0.1:8080", server.url)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    finally:
+        server.stop()
+    assert (done.returncode == 0) == fits, done.stderr
 
 
 def test_kustomize_builds_it() -> None:

@@ -59,6 +59,7 @@ METRICS = {
     "wattwell_readings_rejected_total": ("site", "reason"),
     "wattwell_spool_readings": (),
     "wattwell_ingest_lag_seconds": (),
+    "wattwell_followed_timestamp_seconds": (),
     "wattwell_findings": ("site", "family"),
     "wattwell_finding_excess_watts": ("site", "family"),
     "wattwell_alerts": ("site", "name", "state"),

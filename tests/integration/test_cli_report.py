@@ -151,6 +151,39 @@ def test_all_sites_and_the_fleet(folder: Path) -> None:
     assert [site["revision"] for site in fleet["sites"]] == [1, 1]
 
 
+def test_a_fleet_is_made_of_the_reports_beside_it(folder: Path) -> None:
+    asked = ("report", "w.yaml", "--month", "2026-02", "--format", "json")
+    assert called(*asked, "--site", "north", "--out", "first", folder=folder).code == 0
+    write(folder / "late.csv", "north", extra=672)
+    assert called("backfill", "w.yaml", "late.csv", "--site", "north", folder=folder).code == 0
+    draft = called(*asked, "--out", "draft", "--draft", folder=folder)
+    assert draft.err.splitlines() == ["north 2026-02: draft", "south 2026-02: draft", "all 2026-02: compiled"]
+    (group,) = [each for each in document(folder, "draft")["groups"] if each["size"] is None]
+    assert group["metrics"][0]["value"] == pytest.approx((121 + 150) / 200)
+    assert [site["status"] for site in document(folder, "draft")["sites"]] == ["draft", "draft"]
+    text = (folder / "w.yaml").read_text().replace("targets:", "it_power_kw: 90\n    targets:", 1)
+    (folder / "w.yaml").write_text(text)
+    assert called(*asked, "--out", "out", folder=folder).code == 1
+    assert [site["revision"] for site in document(folder, "out")["sites"]] == [None, 1]
+
+
+def test_what_was_made_is_written_though_the_next_site_fails(folder: Path) -> None:
+    asked = ("report", "w.yaml", "--month", "2026-02", "--format", "json")
+    assert called(*asked, "--site", "north", "--out", "first", folder=folder).code == 0
+    done = called(*asked, "--revision", "1", "--out", "out", folder=folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("north 2026-02: revision 1\n")
+    assert "report 2026-02 of south has no revision 1; issued: none" in done.err
+    assert sorted(each.relative_to(folder) for each in folder.glob("out/**/*.json")) == [Path("out/north/report.json")]
+
+
+def test_nothing_is_issued_that_cannot_be_written(folder: Path) -> None:
+    done = called("report", "w.yaml", "--month", "2026-02", "--out", "/proc/nowhere/out", folder=folder)
+    assert done.code == 2
+    assert "--out /proc/nowhere/out cannot be written" in done.err
+    assert ask(folder, "report", "w.yaml", "--list").json == []
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -162,13 +195,21 @@ def test_all_sites_and_the_fleet(folder: Path) -> None:
         (("--site", "north", "--month", "2026-02", "--out", "o", "--format", "docx"), "use some of html,pdf,csv,json"),
         (("--site", "north", "--month", "2026-02", "--out", "w.yaml"), "--out w.yaml is a file; name a folder"),
         (("--site", "north", "--month", "2026-02", "--out", "o", "--revision", "9"), "has no revision 9; issued: none"),
+        (("--month", "2026-02", "--out", "o", "--draft", "--revision", "1"), "--draft and --revision are two reports"),
+        (
+            ("--month", "2026-02", "--out", "o", "--draft", "--author", "me"),
+            "--author is said of a report that is issued",
+        ),
+        (("--month", "2026-02", "--out", "o", "--revision", "1", "--reason", "x"), "--reason is said of a report"),
+        (("--list", "--month", "2026-02"), "--list lists what was issued"),
+        (("--list", "--draft"), "--list lists what was issued"),
     ],
 )
 def test_wrong_usage_is_one_sentence(folder: Path, asked: tuple[str, ...], said: str) -> None:
     done = called("report", "w.yaml", *asked, folder=folder)
     assert done.code in (1, 2)
     assert said in done.err
-    assert not (folder / "o").exists()
+    assert not list(folder.glob("o/*"))
 
 
 def test_through_a_running_service(folder: Path) -> None:

@@ -73,6 +73,22 @@ def fleet() -> Iterator[World]:
     made.close()
 
 
+class Asked(FakeQueries):
+    """Says that it was asked, rather than to answer."""
+
+    def kpi(self, *_: object, **__: object) -> list[Document]:
+        raise StoreError("it was asked")
+
+    balance = kpi
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[World]:
+    made = World(Asked(many=True))
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
 def locked() -> Iterator[World]:
     made = World(FakeQueries(), TOKEN)
@@ -164,6 +180,29 @@ def test_the_bound_holds_also_where_the_engine_chose_the_span() -> None:
     made.stop()
     assert answer.status_code == 400
     assert "96 rows, more than 95" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fits"),
+    [
+        ("kpi?window=day&from=1990-01-01", False),
+        ("kpi?window=day&from=1990-01-01&kpi=pue", False),
+        ("kpi?window=day&from=2026-06-15", True),
+        ("kpi?window=month&from=2022-01-01&kpi=pue", True),
+        ("kpi?window=month&from=1970-01-01&to=2199-12-31", False),
+        ("kpi?window=24h&from=2026-07-13", False),
+        ("kpi?window=24h&from=2026-07-13&kpi=pue", True),
+        ("kpi?window=24h&from=2026-06-20&kpi=pue&site=berlin", True),
+        ("kpi?window=24h&from=2026-06-20&kpi=pue", False),
+        ("balance?window=day&from=1990-01-01", False),
+        ("balance?window=24h&from=2026-06-20&site=berlin", True),
+        ("balance?window=24h&from=2026-06-20", False),
+    ],
+)
+def test_too_many_windows_are_refused_before_one_is_computed(asked: World, path: str, fits: bool) -> None:
+    answer = asked.client.get(f"/api/v1/{path}")
+    assert answer.status_code == (503 if fits else 400)
+    assert fits or "narrow it with 'from' and 'to'" in answer.json()["error"]
 
 
 def test_one_site_must_be_named_where_there_are_several(fleet: World) -> None:

@@ -17,6 +17,7 @@ from analytics.report.model import Report
 from tests import reporting
 from tests.unit.test_web_fake import EDGE, FakeQueries
 from wattwell.documents import render
+from wattwell.documents.advice import advice
 from wattwell.engine.queries import Document
 from wattwell.intervals import SECOND
 from wattwell.web.api import create_app
@@ -237,7 +238,9 @@ def test_the_page_of_a_month_can_be_read_without_scripts(world: World) -> None:
     assert flat.index("pump-7 pump \u2013 100.0 %") < flat.index("ups-a it ups 1.81 GWh 0.2 %")
     assert "ups-a reset booked 2026-10-14 10:31+02:00 812,441.2 0 311.8 kWh" in flat
     assert "PueHigh above 1.3 1.377 2026-10-03 11:45+02:00 2026-10-05 12:15+02:00" in flat
-    assert "Tower make-up rose" in flat
+    assert "Ended 12 October 2026. If it comes back: Raise the chilled-water set-point" in flat
+    for each in report["findings"]:
+        assert f"{each['title']} {advice(each, report)}" in flat, "as the report's files have it"
     assert "issued, revision 2" in flat
     assert 'href="/sites/berlin/month/2026-10?revision=1">1</a> by schedule' in page
     assert 'href="/api/v1/reports/berlin/2026-10.pdf?revision=2"' in page
@@ -271,8 +274,14 @@ def test_drafts_provisional_figures_and_empty_months_say_so(world: World) -> Non
         "Findings are not available: the site has no data.",
         "No alert fired.",
         "No meter event is known.",
+        ">E_DC</th>",
     ):
         assert text in empty
+    cooling = world.client.get("/sites/berlin/month/2026-06").text
+    kinds = reporting.full()["energy"]["cooling"]
+    assert "Not available: E_DC and E_IT are not known together in this period." in cooling
+    assert f"<caption>{kinds['label']} " in cooling
+    assert all(f"<td>{part['shown']}</td>" in cooling for part in kinds["parts"])
 
 
 def test_hostile_names_are_text(world: World) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts.audit import audit
+from scripts.audit import audit, main
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -70,6 +70,17 @@ def test_what_is_known_fails_and_what_cannot_be_asked_is_said(
 ) -> None:
     assert audit(stand_in(tmp_path, dependencies)) == code
     assert capsys.readouterr().err.splitlines() == said
+
+
+def test_a_service_that_hangs_does_not_fail_and_a_missing_program_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hangs = tmp_path / "hangs.py"
+    hangs.write_text("import signal\nsignal.pause()\n")
+    assert audit((sys.executable, str(hangs)), seconds=0.1) == 0
+    assert capsys.readouterr().err == "NOT AUDITED: the vulnerability service did not answer in 0.1 s\n"
+    assert main("pip_audit_that_is_nowhere") == 1
+    assert "NOT AUDITED: pip_audit_that_is_nowhere is not installed" in capsys.readouterr().err
 
 
 def test_continuous_integration_audits() -> None:

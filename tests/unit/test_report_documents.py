@@ -315,6 +315,16 @@ def test_markup_in_names_stays_text() -> None:
     assert text.replace(" ", "").count(flat(HOSTILE).replace(" ", "")) > 5
 
 
+def test_dollar_signs_in_names_are_no_formula() -> None:
+    document, name = fleet(2), r"a$\foo$b"
+    document["sites"][0]["name"] = name
+    assert name in Reader(render(document, "html").decode()).text
+    document = full()
+    for part in document["energy"]["uses"]["parts"]:
+        part["label"] = name
+    assert name in Reader(render(document, "html").decode()).text
+
+
 def test_a_folder_of_fonts_serves_names_in_other_scripts(tmp_path: Path) -> None:
     extra = dejavu().with_name("STIXGeneral.ttf")
     known = {letter for path in (source_sans(), dejavu()) for letter in FT2Font(str(path)).get_charmap()}

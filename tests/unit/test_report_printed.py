@@ -15,9 +15,12 @@ from tests.report_files import Reader, csv_rows, flat, pages_of
 from tests.reporting import Document, full
 from wattwell.documents import render
 from wattwell.documents.advice import advice
+from wattwell.documents.blocks import Table
 from wattwell.documents.fonts import dejavu, source_sans
 from wattwell.documents.glyphs import Glyphs
-from wattwell.documents.sections.rows import rows_table
+from wattwell.documents.sections.carbon import carbon
+from wattwell.documents.sections.operation import resolved, threshold
+from wattwell.documents.sections.rows import Amounts, amounts_of, rows_table
 from wattwell.documents.sections.summary import Headlines
 from wattwell.documents.words import NONE, unavailable
 from wattwell.errors import UsageError
@@ -188,6 +191,26 @@ def test_alerts_show_their_worst_and_nothing_from_after_the_period() -> None:
     assert "2026-12-24" not in render(document, "csv").decode()
 
 
+def test_nothing_of_an_alert_is_told_from_after_the_period() -> None:
+    document = full()
+    ended = {"resolved_at": document["period"]["end"]}
+    assert resolved(ended, document) == document["period"]["end"]
+    assert resolved({"resolved_at": "2026-12-01T00:00:00Z"}, document) is None
+    assert resolved({"resolved_at": None}, document) is None
+    assert (threshold({"above": 1.3}), threshold({"above": None, "below": 0.5})) == ("above 1.3", "below 0.5")
+    assert threshold({"above": None, "below": None}) == ""
+
+
+@pytest.mark.parametrize(("second", "end"), [("00Z", "00Z"), ("00.000Z", "00.000Z"), ("00.500Z", ""), ("01Z", "")])
+def test_the_table_tells_no_end_from_after_the_period(second: str, end: str) -> None:
+    document = full()
+    until = document["period"]["end"].removesuffix("00Z")
+    document["alerts"][0]["resolved_at"] = f"{until}{second}"
+    row = next(row for row in csv_rows(document) if row["section"] == "alerts")
+    assert row["end"] == (f"{until}{end}" if end else "")
+    assert row["note"] == ("worst value" if end else "worst value; resolved after the period")
+
+
 def test_corrections_are_listed_and_none_is_said() -> None:
     for text in (page_text(), pdf_text()):
         assert "grid-a Replacement 2026-10-09 11:00 81,233.4 0 ann worn bearing" in text
@@ -217,6 +240,63 @@ def test_a_total_without_scope_1_says_so() -> None:
     document["carbon"]["scope1_kg"] = None
     assert "Total, scope 1 not known" in text_of(document)
     assert "scope 1 not known" not in page_text()
+
+
+def test_a_column_suits_its_largest_and_adds_up() -> None:
+    rows: list[Document] = [{"e": 2_154.6}, {"e": None}, {"e": 998.6}]
+    assert amounts_of(rows, "e", "energy") == Amounts("kWh", ("2,154", NONE, "999"), "3,153")
+    large = amounts_of([*rows, {"e": 146_200.0}], "e", "energy")
+    assert large == Amounts("MWh", ("2.2", NONE, "1.0", "146.2"), "149.4")
+    assert amounts_of([{"e": None}], "e", "water") == Amounts("", (NONE,), NONE)
+
+
+def test_a_flow_names_what_it_cannot_show() -> None:
+    document = full()
+    for chapter in ("energy", "water"):
+        document[chapter]["uses"]["parts"][-1] |= {"value": -5.0, "shown": f"-5.{chapter}", "label": "Other"}
+    page = text_of(document)
+    assert "Below 0 and not drawn: Other -5.energy." in page
+    assert "Below 0 and not drawn: Other -5.water." in page
+    assert "not drawn" not in page_text()
+
+
+def test_cooling_is_told_also_where_nothing_else_is() -> None:
+    document = full()
+    kinds = document["energy"]["cooling"]
+    document["energy"] |= {"sources": None, "uses": None}
+    page = text_of(document)
+    assert "Not available. E_DC or E_IT has no value." in page
+    assert kinds["label"] in page
+    assert all(f"{part['label']} {part['shown']}" in page for part in kinds["parts"])
+
+
+@pytest.mark.parametrize(
+    ("scope1", "location", "market", "unit", "columns"),
+    [
+        (140.0, 1_240.0, 1_200.0, "kg", (("140", "1,240", "1,380"), ("140", "1,200", "1,340"))),
+        (44.0, 0.0, 0.0, "kg", (("44", "0", "44"), ("44", "0", "44"))),
+        (0.4, 0.4, 0.3, "kg", (("1", "0", "1"), ("1", "0", "1"))),
+        (14_444.4, 14_444.4, 0.0, "t", (("14.445", "14.444", "28.889"), ("14.444", "0.000", "14.444"))),
+        (1_000.0, None, 9e6, "t", (("1.0", NONE, NONE), ("1.0", "9,000.0", "9,001.0"))),
+        (None, 1_240.0, 1_200.0, "kg", ((NONE, "1,240", "1,240"), (NONE, "1,200", "1,200"))),
+        (None, None, None, "kg", ((NONE, NONE, NONE), (NONE, NONE, NONE))),
+    ],
+)
+def test_scopes_add_up_in_a_unit_that_suits_them(
+    scope1: float | None, location: float | None, market: float | None, unit: str, columns: tuple[tuple[str, ...], ...]
+) -> None:
+    document = full()
+    found = document["carbon"] | {"scope1_kg": scope1}
+    for basis, scope2 in (("location", location), ("market", market)):
+        total = None if scope2 is None else scope2 + (scope1 or 0.0)
+        found |= {f"scope2_{basis}_kg": scope2, f"total_{basis}_kg": total}
+    scopes = next(
+        each
+        for each in carbon(document | {"carbon": found}).blocks
+        if isinstance(each, Table) and each.caption == "Emissions by scope"
+    )
+    assert [each.unit for each in scopes.columns[1:]] == [f"{unit} CO₂e"] * 2
+    assert tuple(tuple(each.cells[place].text for each in scopes.lines) for place in (1, 2)) == columns
 
 
 def test_blow_down_says_in_which_use_it_is() -> None:

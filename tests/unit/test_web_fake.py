@@ -527,6 +527,7 @@ SNAPSHOT = Snapshot(
     notifications_lost={("alertmanager-1",): 0, ("mailto-2",): 1},
     spool_readings=7,
     ingest_lag_seconds=0.125,
+    followed_until=1_784_033_295.5,
 )
 
 

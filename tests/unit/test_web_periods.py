@@ -7,10 +7,10 @@ import statistics
 import pytest
 
 from tests import reporting
+from wattwell.documents.words import NARROW, NONE
 from wattwell.intervals import parse_iso
 from wattwell.web import period_words as tell
 from wattwell.web import periods
-from wattwell.web.present import NARROW
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_meters_come_worst_first() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (None, "kWh", tell.NONE),
+        (None, "kWh", NONE),
         (4_190_200.0, "kWh", f"4.19{NARROW}GWh"),
         (1500.0, "L", f"1.50{NARROW}m³"),
         (13.14, "degC", f"13.1{NARROW}°C"),
@@ -82,40 +82,11 @@ def test_amounts(value: float | None, unit: str, text: str) -> None:
     assert tell.sized(value, unit) == text
 
 
-def test_a_dash_has_no_unit() -> None:
-    assert tell.with_unit(tell.NONE, "MWh") == tell.NONE
-    assert tell.with_unit("1,443.8", "m3") == f"1,443.8{NARROW}m³"
-
-
-def test_a_column_suits_its_largest_and_adds_up() -> None:
-    rows = [{"e": 2_154.6}, {"e": None}, {"e": 998.6}]
-    assert tell.column(rows, "e", "energy") == {"unit": "kWh", "texts": ["2,154", tell.NONE, "999"], "total": "3,153"}
-    large = tell.column([*rows, {"e": 146_200.0}], "e", "energy")
-    assert large == {"unit": "MWh", "texts": ["2.2", tell.NONE, "1.0", "146.2"], "total": "149.4"}
-    assert tell.column([{"e": None}], "e", "water") == {"unit": "L", "texts": [tell.NONE], "total": tell.NONE}
-
-
 def test_a_verdict_is_as_provisional_as_its_figure() -> None:
     line = {"met": True, "current": {"provisional": True}}
     assert tell.verdict(line) == "met, provisional"
     assert tell.verdict({"met": False, "current": {"provisional": False}}) == "missed"
     assert tell.verdict({"met": None, "current": {"provisional": True}}) == ""
-
-
-def test_nothing_of_an_alert_is_told_from_after_the_period() -> None:
-    report = reporting.full()
-    ended = {"resolved_at": report["period"]["end"]}
-    assert tell.resolved(ended, report) == report["period"]["end"]
-    assert tell.resolved({"resolved_at": "2026-12-01T00:00:00Z"}, report) is None
-    assert tell.resolved({"resolved_at": None}, report) is None
-    assert (tell.threshold({"above": 1.3}), tell.threshold({"above": None, "below": 0.5})) == ("above 1.3", "below 0.5")
-    assert tell.threshold({"above": None, "below": None}) == ""
-
-
-def test_the_advice_of_a_finding_that_ended_is_for_the_next_time() -> None:
-    found = {"end": None, "status": "open", "advice": "Close the valve."}
-    assert tell.advice(found) == "Close the valve."
-    assert tell.advice(found | {"end": "2026-10-02T00:00:00Z"}) == "If it comes back: Close the valve."
 
 
 def test_a_month_is_compared_with_more_than_a_year_is() -> None:

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from tests.unit.test_web_fake import FakeQueries
+from wattwell.documents.words import NARROW
 from wattwell.errors import UsageError
 from wattwell.web import present
 from wattwell.web.jsonio import encode, encode_for_script
-from wattwell.web.limits import check_span
+from wattwell.web.limits import check_rows, rows_in, windows_apart
 from wattwell.web.wording import clock
 
 FIGURES = {figure.kpi: figure for figure in present.FIGURES}
-NARROW = present.NARROW
+SITE = {"timezone": "Europe/Berlin", "grid_seconds": 900}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ NARROW = present.NARROW
         (12_345_678.0, "energy", f"12.3{NARROW}GWh"),
         (2_500_000_000.0, "energy", f"2,500{NARROW}GWh"),
         (0.0, "energy", f"0.00{NARROW}kWh"),
+        (-0.001, "energy", f"0.00{NARROW}kWh"),
         (15_400.0, "water", f"15.4{NARROW}m³"),
         (813.0, "water", f"813{NARROW}L"),
         (2_000.0, "mass", f"2.00{NARROW}t"),
@@ -130,9 +132,34 @@ def test_embedded_documents_cannot_close_their_element() -> None:
     ],
 )
 def test_spans_are_bounded_before_anything_is_computed(start: str | None, end: str | None, fits: bool) -> None:
-    site = {"timezone": "Europe/Berlin", "grid_seconds": 900}
+    count = rows_in(SITE, start, end, now=1.8e9, each=1, step=900)
     if fits:
-        check_span(site, start, end, now=1.8e9, each=1, limit=10)
+        check_rows(count, 10)
         return
     with pytest.raises(UsageError, match=r"rows, more than 10; narrow it with 'from' and 'to'"):
-        check_span(site, start, end, now=1.8e9, each=1, limit=10)
+        check_rows(count, 10)
+
+
+@pytest.mark.parametrize(
+    ("window", "start", "end", "windows"),
+    [
+        ("1h", "2026-01-01", "2026-01-02", 96),
+        ("365d", "2026-01-01", "2026-01-02", 96),
+        ("day", "2026-01-01", "2027-01-01", 365),
+        ("day", "2026-01-01", "2026-07-01", 180),
+        ("month", "2026-01-01", "2036-01-01", 117),
+        ("year", "2026-01-01", "2036-01-01", 9),
+        ("fiscal_year", "2026-01-01", "2036-01-01", 9),
+    ],
+)
+def test_windows_are_counted_before_any_is_computed_and_never_more_of_them_than_there_are(
+    window: str, start: str, end: str, windows: int
+) -> None:
+    step = windows_apart(SITE, window)
+    assert step is not None
+    assert rows_in(SITE, start, end, now=0.0, each=3, step=step) == 3 * windows
+
+
+@pytest.mark.parametrize("window", [None, "ytd", "9h"])
+def test_a_single_window_is_not_bounded_by_its_span(window: str | None) -> None:
+    assert windows_apart(SITE, window) is None

@@ -27,9 +27,9 @@ from wattwell.app.access import clock, open_engine
 from wattwell.app.broker import EmbeddedBroker
 from wattwell.app.service import Service, running
 from wattwell.config import Config, parse
+from wattwell.documents.words import money
 from wattwell.errors import UsageError, WattwellError
 from wattwell.intervals import DAY, HOUR, MINUTE, floor_to, iso
-from wattwell.web.finding_words import money
 from wattwell.web.server import bind_tcp
 
 SPEED = 60

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alerts.attachment import Attachment, AttachmentError
 from alerts.notification import Notification
+from wattwell.documents import render
 from wattwell.engine.queries import Document
 from wattwell.engine.report_news import report_of
 from wattwell.errors import WattwellError
@@ -27,8 +28,6 @@ class ReportFiles:
         """See :data:`alerts.attachment.Attach`."""
         if self.reports is None:
             return None
-        from wattwell.documents import render  # noqa: PLC0415 - plots and typesetting: they take a second
-
         site, key, revision = report_of(notification)
         try:
             content = render(self.reports(site, key, revision), "pdf", self._fonts)

@@ -13,13 +13,12 @@ from typing import Any
 from wattwell.app.access import reach
 from wattwell.cli.show import emit
 from wattwell.config.fleet import load_part
+from wattwell.documents.csv_ import no_formula
 from wattwell.engine.exporting import REGULATIONS
 from wattwell.errors import UsageError
 from wattwell.web.jsonio import encode
 
 _COLUMNS = ("code", "name", "unit", "value", "basis", "coverage", "meters", "note")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins so is a formula to a spreadsheet."""
 
 
 def export(args: Namespace) -> int:
@@ -77,10 +76,8 @@ def as_csv(document: dict[str, Any]) -> str:
     for field in document["fields"]:
         meters = "; ".join(_meter(each) for each in field["meters"])
         note = field["note"] if field["missing"] is None else f"missing: {field['missing']}"
-        value, coverage = _text(field["value"]), _text(field["coverage"])
-        table.writerow(
-            (field["code"], field["name"], field["unit"], value, field["basis"] or "", coverage, meters, note)
-        )
+        known = (field[column] for column in _COLUMNS[:6])
+        table.writerow([_text(each) for each in (*known, meters, note)])
     return out.getvalue()
 
 
@@ -100,7 +97,7 @@ def _text(value: Any) -> str:
         return _text("; ".join(value) or "none")
     if not isinstance(value, str):
         return repr(value)
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    return no_formula(value)
 
 
 def _said(document: dict[str, Any]) -> Iterator[str]:

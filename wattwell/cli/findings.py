@@ -16,20 +16,9 @@ from wattwell.cli.plot import plot
 from wattwell.cli.show import emit, table
 from wattwell.cli.silencing import labels_shown, who
 from wattwell.config import Config
+from wattwell.documents.words import money, share
 from wattwell.errors import UsageError
-from wattwell.web.finding_words import (
-    FAMILIES,
-    a_year,
-    happened,
-    judged,
-    money,
-    pieces,
-    seen,
-    share,
-    spells,
-    sums,
-    wasted,
-)
+from wattwell.web.finding_words import FAMILIES, a_year, happened, judged, pieces, seen, spells, sums, wasted
 from wattwell.web.wording import clock
 
 _WIDE = 100
@@ -50,7 +39,7 @@ def findings(args: Namespace) -> int:
             found = access.ask("findings", **asked)
             if len(found) == 1 and not args.json:
                 found = [access.ask("finding", id=found[0]["id"])]
-        sites = () if args.id is not None else [args.site] if args.site else list(config.sites)
+        sites = () if args.json or args.id is not None else [args.site] if args.site else list(config.sites)
         limits = [(site, each) for site in sites for each in access.ask("problems", site=site)]
     if args.json:
         emit(found if args.id is None else found[0])
@@ -59,7 +48,7 @@ def findings(args: Namespace) -> int:
     else:
         _list(found, config)
     for site, each in limits:
-        if not args.json and each["code"].startswith("findings."):
+        if each["code"].startswith("findings."):
             print(f"\n{site}: {each['message']}")
     return 0
 
@@ -99,7 +88,7 @@ def _brief(found: dict[str, Any], zone: str) -> Iterator[str]:
         else [f"{money(found['cost'])} so far" if found["end"] is None else money(found["cost"])]
     )
     costs += [] if found["per_year"] is None else [f"{a_year(found)} in a year if it goes on"]
-    yield f"{'':10}{'; '.join([wasted(found), *costs])}; confidence {share(found['confidence'])}"
+    yield f"{'':10}{'; '.join([wasted(found), *costs])}; confidence {share(found['confidence'], 0)}"
     yield f"{'':10}{spells(found, zone)}"
     yield f"{'':10}{found['id']} of {found['site']}"
 

@@ -85,7 +85,8 @@ def _run(args: Namespace) -> int:
     if "collector" in roles and config.mqtt is None:
         if roles != ROLES:
             raise UsageError(f"{args.config} has no mqtt section; add one, or run with --role analytics,alerts,web")
-        _log.warning("%s has no mqtt section: readings come by back-fill only", args.config)
+        if config.store.remote is None or config.store.remote.follow is None:
+            _log.warning("%s has no mqtt section: readings come by back-fill only", args.config)
     asked = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
@@ -159,6 +160,8 @@ def _site(config: Config, site: str) -> str:
 def _backfill(args: Namespace) -> int:
     config = part_of(args)
     _site(config, args.site)
+    if config.store.remote is not None and config.store.remote.follow is not None:
+        raise UsageError(f"{args.config} follows collectors (store.follow); back-fill at one of them, it comes here")
     with reach(config, detect=True) as access:
         document = enter_files(args, config, access)
         waiting = access.forward()

@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from analytics.report.fleet import fleet
 from wattwell.app.access import Access, reach
 from wattwell.cli.entering import check_line
 from wattwell.cli.part import part_of
 from wattwell.cli.show import emit, table
 from wattwell.config import Config
+from wattwell.documents import FORMATS, renders
+from wattwell.engine.reports import plain
 from wattwell.errors import UsageError
-
-FORMATS = ("html", "pdf", "csv", "json")
-"""What a report is written as."""
 
 
 def report(args: Namespace) -> int:
     """Writes report.html, report.pdf, report.csv and report.json; returns 1 where one was to be issued and was not."""
     config = part_of(args)
+    _check(args)
     if args.list:
         return _list(args, config)
-    key, formats, out = _key(args), _formats(args.format), _folder(args.out)
-    for name in ("author", "reason"):
-        if getattr(args, name) is not None:
-            check_line(getattr(args, name), f"--{name}")
-    sites = _sites(args, config)
-    with reach(config, detect=True) as access:
-        access.refresh()
-        outcomes = [_made(args, access, site, key) for site in sites]
-        if args.site is None and len(config.sites) > 1:
-            fleet = access.ask("fleet_report", key=key)
-            outcomes.append({"document": fleet, "new": False, "refused": []})
-    fonts = config.reports.fonts
-    places = [out if len(outcomes) == 1 else _place(out, each["document"]) for each in outcomes]
-    told = [_write(each, place, formats, fonts) for each, place in zip(outcomes, places, strict=True)]
+    key, formats, sites = _key(args), _formats(args.format), _sites(args, config)
+    out = _folder(args.out)
+    several = args.site is None and len(config.sites) > 1
+    outcomes, told = list[dict[str, Any]](), list[dict[str, Any]]()
+    try:
+        with reach(config, detect=True) as access:
+            access.refresh()
+            for site in sites:
+                outcomes.append(_made(args, access, site, key))
+    finally:  # what was issued is written, whatever became of the next site
+        for each in outcomes:
+            place = out / each["document"]["site"]["id"] if several else out
+            told.append(_write(each, place, formats, config.reports.fonts))
+    if several:
+        together = plain(fleet([each["document"] for each in outcomes]))
+        told.append(_write(_unissued(together), out, formats, config.reports.fonts))
     if args.json:
         emit(told if len(told) > 1 else told[0])
     else:
         for each in told:
             print("\n".join(each["files"]))
     return 1 if any(each["refused"] and each["over"] for each in told) else 0
+
+
+def _check(args: Namespace) -> None:
+    """UsageError for options that say nothing about what is asked for."""
+    given = [
+        name
+        for name in ("month", "year", "fiscal_year", "out", "format", "revision", "author", "reason")
+        if getattr(args, name) is not None
+    ]
+    if args.list and (given or args.draft):
+        raise UsageError("--list lists what was issued; leave all but --site out")
+    if args.draft and args.revision is not None:
+        raise UsageError("--draft and --revision are two reports; leave one of them out")
+    for name in ("author", "reason"):
+        if name in given:
+            check_line(getattr(args, name), f"--{name}")
+            if args.draft or args.revision is not None:
+                raise UsageError(
+                    f"--{name} is said of a report that is issued; leave it out, or --draft and --revision"
+                )
 
 
 def _key(args: Namespace) -> str:
@@ -63,12 +87,23 @@ def _formats(text: str | None) -> tuple[str, ...]:
 
 
 def _folder(name: str | None) -> Path:
+    """The folder, in which a file can be written: nothing is issued that could not be handed out."""
     if name is None:
         raise UsageError("--out is needed: the folder that the report is written to")
     folder = Path(name)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {name} is a file; name a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
     return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"--out {folder} cannot be written: {error.strerror}; choose another folder")
 
 
 def _sites(args: Namespace, config: Config) -> list[str]:
@@ -86,17 +121,14 @@ def _made(args: Namespace, access: Access, site: str, key: str) -> dict[str, Any
     else:
         made: dict[str, Any] = access.ask("issue_report", site=site, key=key, author=args.author, reason=args.reason)
         return made
+    return _unissued(document)
+
+
+def _unissued(document: dict[str, Any]) -> dict[str, Any]:
     return {"document": document, "new": False, "refused": []}
 
 
-def _place(out: Path, document: dict[str, Any]) -> Path:
-    """The folder of one of several: a fleet's own, below it one for each site."""
-    return out / document["site"]["id"] if "site" in document else out
-
-
 def _write(outcome: dict[str, Any], folder: Path, formats: tuple[str, ...], fonts: Path | None) -> dict[str, Any]:
-    from wattwell.documents import renders  # noqa: PLC0415 - plots and typesetting: no other command waits for them
-
     document, files = outcome["document"], list[str]()
     made = renders(document, formats, fonts)
     try:
@@ -106,7 +138,7 @@ def _write(outcome: dict[str, Any], folder: Path, formats: tuple[str, ...], font
             target.write_bytes(content)
             files.append(str(target))
     except OSError as error:
-        raise UsageError(f"--out {folder} cannot be written: {error.strerror}; choose another folder") from error
+        raise _unwritable(folder, error) from error
     told = {
         "site": document["site"]["id"] if "site" in document else "all",
         "period": document["period"]["key"],

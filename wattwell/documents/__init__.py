@@ -1,6 +1,6 @@
 """Reports as files: the JSON document of a report as HTML, PDF, CSV and JSON.
 
-Importing it loads matplotlib and typst, which takes a moment: import it where a report is written.
+matplotlib and typst, which take a moment, are loaded by the first report in HTML or PDF.
 """
 
 from wattwell.documents.rendering import FORMATS, MEDIA, render, renders

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wattwell.documents.fleet_rows import fleet_rows
+from wattwell.documents.sections.operation import resolved
 from wattwell.documents.words import Document, base_unit
 
 HEAD = ("section", "name", "start", "end", "value", "unit", "usable", "provisional", "note")
@@ -43,14 +44,18 @@ def csv_(document: Document) -> bytes:
 
 
 def written(value: Any) -> str:
-    """A cell: repr of a number, a text with a quote before what would be a formula."""
+    """A cell: repr of a number, a text that is no formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    text = str(value)
+    return no_formula(str(value))
+
+
+def no_formula(text: str) -> str:
+    """A text with a quote before what would be a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
@@ -253,8 +258,9 @@ def _findings(found: Iterable[Document]) -> Iterator[Row]:
 
 def _operation(document: Document) -> Iterator[Row]:
     for each in document["alerts"]:
-        later = each["resolved_at"] is not None and each["resolved_at"] > document["period"]["end"]
-        ends = {"start": each["fired_at"], "end": None if later else each["resolved_at"]}
+        ended = resolved(each, document)
+        later = ended is None and each["resolved_at"] is not None
+        ends = {"start": each["fired_at"], "end": ended}
         note = "worst value; resolved after the period" if later else "worst value"
         yield _row("alerts", each["name"], each.get("peak"), each.get("unit") or "", note=note, **ends)
     for each in document["events"]:

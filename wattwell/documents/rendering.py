@@ -7,15 +7,11 @@ that Wattwell is installed with, which is why these two are pinned; ``csv`` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from wattwell.documents.blocks import Paper
 from wattwell.documents.csv_ import csv_
-from wattwell.documents.html import html
 from wattwell.documents.json_ import json_
-from wattwell.documents.paper import paper
-from wattwell.documents.pdf import pdf
 from wattwell.documents.words import Document
 
 FORMATS = ("html", "pdf", "csv", "json")
@@ -40,14 +36,19 @@ def render(document: Document, format: str, fonts: Path | None = None) -> bytes:
 
 def renders(document: Document, formats: Iterable[str], fonts: Path | None = None) -> dict[str, bytes]:
     """The same in several formats, by format; what HTML and PDF share, their figures above all, is made once."""
-    laid: Paper | None = None
-    found: dict[str, bytes] = {}
-    for name in formats:
-        if name in ("html", "pdf"):
-            laid = laid or paper(document, fonts)
-            found[name] = html(laid) if name == "html" else pdf(laid, fonts)
-        elif name in ("csv", "json"):
-            found[name] = csv_(document) if name == "csv" else json_(document)
-        else:
+    wanted = tuple(formats)
+    for name in wanted:
+        if name not in FORMATS:
             raise ValueError(f"{name!r} is no format of a report; use one of {', '.join(FORMATS)}")
-    return found
+    laid = _typeset(document, wanted, fonts) if {"html", "pdf"} & {*wanted} else {}
+    plain: dict[str, Callable[[Document], bytes]] = {"csv": csv_, "json": json_}
+    return {name: plain[name](document) if name in plain else laid[name] for name in wanted}
+
+
+def _typeset(document: Document, formats: Iterable[str], fonts: Path | None) -> dict[str, bytes]:
+    from wattwell.documents.html import html  # noqa: PLC0415 - plots and typesetting take a second to load,
+    from wattwell.documents.paper import paper  # noqa: PLC0415 - and most who ask for words or CSV need neither
+    from wattwell.documents.pdf import pdf  # noqa: PLC0415
+
+    laid = paper(document, fonts)
+    return {name: html(laid) if name == "html" else pdf(laid, fonts) for name in formats if name in ("html", "pdf")}

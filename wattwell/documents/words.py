@@ -1,4 +1,4 @@
-"""How a report writes figures and times, the same on every machine: English, no locale, local clocks of the site."""
+"""How reports and pages write figures and times, the same on every machine: English, no locale, clocks of the site."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _STEPS = {
     "kWh": ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")),
     "L": ((1e3, "m³"), (1.0, "L")),
     "kg": ((1e3, "t"), (1.0, "kg")),
+    "kW": ((1e3, "MW"), (1.0, "kW")),
 }
 _BASE = {"GWh": "kWh", "MWh": "kWh", "m3": "L", "m³": "L", "t": "kg", "%": "1", "": "1"}
 _WRITTEN = {"m3": "m³", "degC": "°C", "1": "", "t CO2e": "t CO₂e", "kg CO2e": "kg CO₂e", "K.d": "K·d"}
@@ -70,7 +71,7 @@ def with_unit(text: str, name: str) -> str:
 
 
 def amount(value: float | None, base: str) -> str:
-    """kWh, L or kg in a unit that suits the size."""
+    """kWh, L, kg or kW in a unit that suits the size."""
     if value is None:
         return NONE
     size, name = next((step for step in _STEPS[base] if abs(value) >= step[0]), _STEPS[base][-1])

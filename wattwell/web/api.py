@@ -19,19 +19,21 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 import wattwell
+from analytics.kpi import KPIS
 from analytics.report.model import Report
+from wattwell.documents import FORMATS
 from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UnknownError, UsageError, WattwellError
 from wattwell.intervals import SECOND
 from wattwell.web import shapes
 from wattwell.web.jsonio import MAX_ROWS, encode
-from wattwell.web.limits import check_rows, check_span
+from wattwell.web.limits import check_rows, rows_in, windows_apart
 from wattwell.web.metrics import CONTENT_TYPE, Exporter
 from wattwell.web.pages import Pages
 from wattwell.web.periods import is_month
 from wattwell.web.present import DEFAULT_WINDOW
 from wattwell.web.rates import Rates
-from wattwell.web.reports import FORMATS, Reports
+from wattwell.web.reports import Reports
 from wattwell.web.security import Gate, security_headers
 from wattwell.web.tokens import Tokens, read_tokens
 from wattwell.web.turns import Busy, Turns
@@ -92,11 +94,12 @@ class _Asker:
 
     def span(self, site: Document, start: str | None, end: str | None, each: int = 1) -> None:
         """Refuses a span that would certainly exceed the bound, before anything is computed."""
-        check_span(site, start, end, now=self._clock(), each=each, limit=self._max_rows)
+        count = rows_in(site, start, end, now=self._clock(), each=each, step=int(site["grid_seconds"]))
+        check_rows(count, self._max_rows)
 
     def rows(self, found: list[Document]) -> Response:
         """The answer, if it is within the bound."""
-        check_rows(found, self._max_rows)
+        check_rows(len(found), self._max_rows)
         return _json(found)
 
     def large(self, ask: Callable[[], list[Document]]) -> Response:
@@ -112,7 +115,7 @@ class _Asker:
         sites = self._queries.sites()
         roll_up = asked.site == "all" and all(site["id"] != "all" for site in sites)
         wanted = None if roll_up else self.known(asked.site)
-        self._rolling(sites, wanted, asked, each=len(kpis or [""]))
+        self._windows(sites, wanted, asked, each=lambda _: len(kpis or KPIS))
 
         def ask() -> list[Document]:
             found = self._queries.kpi(wanted, kpis, asked.window, asked.from_, asked.to)
@@ -129,17 +132,28 @@ class _Asker:
     def balance(self, asked: shapes.BalanceQuery) -> Response:
         """Balances of the meter tree."""
         sites, wanted = self._queries.sites(), self.known(asked.site)
-        self._rolling(sites, wanted, asked, each=1)
+        self._windows(sites, wanted, asked, each=_parents)
         return self.large(lambda: self._queries.balance(wanted, asked.window, asked.from_, asked.to))
 
-    def _rolling(
-        self, sites: list[Document], wanted: str | None, asked: shapes.KpiQuery | shapes.BalanceQuery, each: int
+    def _windows(
+        self,
+        sites: list[Document],
+        wanted: str | None,
+        asked: shapes.KpiQuery | shapes.BalanceQuery,
+        each: Callable[[Document], int],
     ) -> None:
-        """Refuses a rolling window at every grid edge of too long a span."""
-        if asked.window is not None and asked.from_ is not None and asked.window[0].isdigit():
-            for site in sites:
-                if wanted in (None, site["id"]):
-                    self.span(site, asked.from_, asked.to, each=each)
+        """Refuses too many windows, over all sites together; ``each``: rows of a site for one window."""
+        count = 0
+        for site in sites:
+            step = windows_apart(site, asked.window)
+            if step is not None and wanted in (None, site["id"]):
+                count += rows_in(site, asked.from_, asked.to, now=self._clock(), each=each(site), step=step)
+        check_rows(count, self._max_rows)
+
+
+def _parents(site: Document) -> int:
+    """How many meters have others below them; at least 1, for windows without a balance take time too."""
+    return max(len({meter["parent"] for meter in site["meters"]} - {None}), 1)
 
 
 def _api_routes(queries: Queries, asker: _Asker) -> APIRouter:

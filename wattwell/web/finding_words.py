@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from wattwell.web.present import NARROW, amount, number
+from wattwell.documents.words import NARROW, NONE, Document, amount, bounded, money, number, share
 from wattwell.web.wording import clock
-
-Document = Mapping[str, Any]
 
 FAMILIES = {
     "ups_loss": "UPS losses",
@@ -28,37 +25,14 @@ FAMILIES = {
     "other": "Other",
 }
 """What each family is called."""
-NONE = "\u2013"
-"""In place of what is not known."""
 _SAID = {"known": "called known", "dismissed": "called no fault", "open": "opened again"}
-
-
-def money(cost: Document | None) -> str:
-    """A cost with its currency."""
-    if cost is None:
-        return NONE
-    value = float(cost["value"])
-    return f"{number(value, 0 if abs(value) >= 100 else 2)}{NARROW}{cost['currency']}"
-
-
-def share(value: float) -> str:
-    """A confidence in whole per cent."""
-    return f"{number(100 * value, 0)}{NARROW}%"
-
-
-def bounded(estimate: Document | None, kind: str) -> str:
-    """An estimate with its bounds; ``kind`` is energy or water."""
-    if estimate is None:
-        return "not known"
-    low, high = (amount(estimate[end], kind) for end in ("low", "high"))
-    return f"{amount(estimate['value'], kind)} ({low} to {high})"
 
 
 def wasted(found: Document) -> str:
     """Energy and water so far, as far as they are known."""
     parts = [
-        amount(found[name]["value"], kind)
-        for name, kind in (("excess_kwh", "energy"), ("excess_l", "water"))
+        amount(found[name]["value"], base)
+        for name, base in (("excess_kwh", "kWh"), ("excess_l", "L"))
         if found[name] is not None
     ]
     return " and ".join(parts) or "not known"
@@ -71,8 +45,8 @@ def a_year(found: Document) -> str:
         return NONE
     if year["cost"] is not None:
         return money(year["cost"])
-    amounts = (("excess_kwh", "energy"), ("excess_l", "water"))
-    return " and ".join(amount(year[name], kind) for name, kind in amounts if year[name] is not None) or NONE
+    amounts = (("excess_kwh", "kWh"), ("excess_l", "L"))
+    return " and ".join(amount(year[name], base) for name, base in amounts if year[name] is not None) or NONE
 
 
 def evidence(value: float | str | None) -> str:
@@ -120,30 +94,25 @@ def spells(found: Document, zone: str) -> str:
 
 def sums(found: Document) -> Iterator[tuple[str, str]]:
     """What a finding comes to, by name."""
-    yield "Excess energy", bounded(found["excess_kwh"], "energy")
+    yield "Excess energy", "not known" if found["excess_kwh"] is None else bounded(found["excess_kwh"], "kWh")
     if found["excess_l"] is not None:
-        yield "Excess water", bounded(found["excess_l"], "water")
+        yield "Excess water", bounded(found["excess_l"], "L")
     if found["cost"] is not None:
         yield "Cost so far" if found["end"] is None else "Cost", money(found["cost"])
     if found["carbon_kg"] is not None:
-        yield "Carbon", amount(found["carbon_kg"], "mass")
+        yield "Carbon", amount(found["carbon_kg"], "kg")
     if found["watts"] is not None:
         yield "Power of the last day", f"{number(found['watts'] / 1000, 1)}{NARROW}kW"
     if found["per_year"] is not None:
         yield "In a year if it goes on", a_year(found)
     if found["saving"] is not None:
-        yield "Saved in a year since it closed", bounded(found["saving"], "energy")
-    yield "Confidence", share(found["confidence"])
+        yield "Saved in a year since it closed", bounded(found["saving"], "kWh")
+    yield "Confidence", share(found["confidence"], 0)
 
 
 def judged(model: Document) -> str:
     """Whether Guideline 14 accepts what is expected of something that is watched."""
     return NONE if model["accepted"] is None else "yes" if model["accepted"] else "no"
-
-
-def tenths(value: float | None) -> str:
-    """A share in per cent and tenths."""
-    return NONE if value is None else f"{100 * value:z,.1f}{NARROW}%"
 
 
 def measured(value: float | None, unit: str) -> str:

@@ -271,6 +271,12 @@ def _service_families(snapshot: Snapshot) -> Iterable[Metric]:
         {(): snapshot.ingest_lag_seconds},
     )
     yield _gauge(
+        "wattwell_followed_timestamp_seconds",
+        "Until when what collectors sent to the remote store has been brought in, seconds since the epoch.",
+        (),
+        {} if snapshot.followed_until is None else {(): snapshot.followed_until},
+    )
+    yield _gauge(
         "wattwell_alerts",
         "1 for the state that the alert rule is in at the site, 0 for its other states.",
         ("site", "name", "state"),

@@ -12,11 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 import wattwell
+from wattwell.documents import FORMATS, words
+from wattwell.documents.advice import advice
+from wattwell.documents.sections.operation import resolved, threshold
+from wattwell.documents.sections.rows import amounts_of
 from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UsageError
 from wattwell.web import finding_words, period_words, periods, present
 from wattwell.web.jsonio import encode_for_script
-from wattwell.web.reports import FORMATS
 from wattwell.web.wording import Telling, clock, count, dial, number, summary
 
 _MOST = 50
@@ -39,7 +42,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["version"] = wattwell.__version__
-    made.globals |= {each.__name__: each for each in (number, count, dial, clock, summary)}
+    told = (number, count, dial, clock, summary, advice, amounts_of, resolved, threshold)
+    made.globals |= {each.__name__: each for each in told}
+    made.globals["words"] = words
     return made
 
 

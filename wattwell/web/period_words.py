@@ -1,4 +1,5 @@
-"""How the page of a month or year tells its report. Pure; texts named ``shown`` are the report's own."""
+"""How the page of a month or year tells its report. Pure; what it tells as the report's files do stands in
+``wattwell.documents``."""
 
 from __future__ import annotations
 
@@ -6,16 +7,12 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from analytics.report.rounding import adding_up, scale_of
+from wattwell.documents.words import amount, number, with_unit
 from wattwell.engine.queries import Document
 from wattwell.intervals import from_us, parse_iso, zone_of
-from wattwell.web.present import NARROW, amount, number
 
-NONE = "\u2013"
-"""In place of what is not known."""
 MOST = 50
 """Meters, alerts and events that the page lists; the report's files have them all."""
-_UNITS = {"1": "", "m3": "m³", "degC": "°C"}
 _COMPARED = {
     "month": (("previous", "Last month"), ("year_ago", "Same month last year"), ("ytd", "Year to date")),
     "year": (("previous", "Last year"),),
@@ -26,61 +23,9 @@ _STEPS = (1, 2, 5, 10)
 _MOST_BANDS = 16
 
 
-def unit(name: str) -> str:
-    """A unit as people write it; a ratio has none."""
-    return _UNITS.get(name, name)
-
-
-def with_unit(text: str, name: str) -> str:
-    """A figure and its unit."""
-    written = unit(name)
-    return f"{text}{NARROW}{written}" if written and text != NONE else text
-
-
-def fixed(value: float | None, digits: int) -> str:
-    """A number with so many digits."""
-    return NONE if value is None else number(value, digits)
-
-
-def column(rows: Sequence[Document], name: str, kind: str) -> Document:
-    """A column of kWh or L in a unit that suits its rows, and what it adds up to: unit, texts, total."""
-    known = [row[name] for row in rows if row[name] is not None]
-    scale = scale_of(kind, max(map(abs, known), default=0.0))
-    texts, total = adding_up(known, scale)
-    left = iter(texts)
-    shown = [NONE if row[name] is None else next(left) for row in rows]
-    return {"unit": unit(scale.unit), "texts": shown, "total": total if known else NONE}
-
-
-def advice(found: Document) -> str:
-    """What is said to do about a finding; of one that ended, if it comes back."""
-    again = "" if found["end"] is None and found["status"] != "closed" else "If it comes back: "
-    return f"{again}{found['advice']}"
-
-
-def resolved(alert: Document, report: Document) -> str | None:
-    """When an alert ended; None where that was not in the period."""
-    at: str | None = alert["resolved_at"]
-    return None if at is None or parse_iso(at) > parse_iso(report["period"]["end"]) else at
-
-
-def threshold(alert: Document) -> str:
-    """``above 1.3``, where the rule has one."""
-    found = next((side for side in ("above", "below") if alert.get(side) is not None), None)
-    return "" if found is None else f"{found} {alert[found]:.4g}"
-
-
-def percent(share: float | None) -> str:
-    """A share in per cent and tenths."""
-    return NONE if share is None else f"{number(100 * share, 1)}{NARROW}%"
-
-
 def sized(value: float | None, name: str) -> str:
     """kWh or L in a unit that suits the size; other units as they are."""
-    if value is None:
-        return NONE
-    kind = {"kWh": "energy", "L": "water"}.get(name)
-    return with_unit(number(value, 1), name) if kind is None else amount(value, kind)
+    return amount(value, name) if name in ("kWh", "L") else with_unit(number(value, 1), name)
 
 
 def compared(period: Document, fiscal: bool) -> tuple[tuple[str, str], ...]:

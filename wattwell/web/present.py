@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wattwell.documents import words
+from wattwell.documents.words import NARROW, number
 from wattwell.engine.queries import Document
 
-NARROW = "\u202f"
-"""The narrow no-break space between a number and its unit."""
 WINDOWS = (
     ("1h", "1 h"),
     ("24h", "24 h"),
@@ -27,6 +27,8 @@ WINDOWS = (
 DEFAULT_WINDOW = "24h"
 BALANCE = "balance.open"
 """The issue that the page shows by meter, in a table of its own, rather than on every card."""
+
+_BASES = {"energy": "kWh", "water": "L", "mass": "kg", "power": "kW"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,27 +136,9 @@ FIGURES = (
 )
 
 
-def number(value: float, digits: int) -> str:
-    """A number with thousands separators."""
-    return f"{value:,.{digits}f}"
-
-
-def _scaled(value: float, units: Sequence[tuple[float, str]]) -> str:
-    scale, unit = next((step for step in units if abs(value) >= step[0]), units[-1])
-    scaled = value / scale
-    digits = 0 if abs(scaled) >= 100 else 1 if abs(scaled) >= 10 else 2
-    return f"{number(scaled, digits)}{NARROW}{unit}"
-
-
 def amount(value: float, kind: str) -> str:
     """An amount in a unit that suits its size: kWh MWh GWh, L m3, kg t, kW MW."""
-    if kind == "water":
-        return _scaled(value, ((1000.0, "m³"), (1.0, "L")))
-    if kind == "mass":
-        return _scaled(value, ((1000.0, "t"), (1.0, "kg")))
-    if kind == "power":
-        return _scaled(value, ((1000.0, "MW"), (1.0, "kW")))
-    return _scaled(value, ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh")))
+    return words.amount(value, _BASES[kind])
 
 
 def written(value: float, figure: Figure) -> str:

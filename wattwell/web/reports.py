@@ -9,12 +9,12 @@ from pathlib import Path
 from fastapi import Response
 
 import wattwell
+from wattwell.documents import FORMATS, MEDIA, render
 from wattwell.engine.queries import Document, Queries
 from wattwell.errors import UnknownError
 from wattwell.web.jsonio import encode
 from wattwell.web.turns import Turns
 
-FORMATS = ("html", "pdf", "csv", "json")
 _AT_ONCE = 2
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """Of a report in HTML: its style sheet and the styles of its plots stand in the file; it runs and fetches nothing."""
@@ -44,8 +44,6 @@ class Reports:
         if ending not in FORMATS:
             kinds = ", ".join(FORMATS)
             raise UnknownError(f"there is no report {name!r}; write a month or year and one of {kinds}: 2026-10.html")
-        from wattwell.documents import MEDIA, render  # noqa: PLC0415 - plots and typesetting: they take a second
-
         with self._turns.turn():
             document = self._queries.report(site, key, revision)
             headers = _headers(document, site, ending)

@@ -64,9 +64,10 @@ _DRAWING = threading.Lock()
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """matplotlib with its own defaults."""
+    """matplotlib with its own defaults, and texts as they are: a name may hold dollar signs."""
     with _DRAWING, mpl.rc_context():
         mpl.rcdefaults()
+        mpl.rcParams["text.parse_math"] = False
         mpl.rcParams["svg.hashsalt"] = "wattwell"
         yield
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from analytics.report.rounding import Scale, adding_up, scale_of
 from wattwell.documents.blocks import Block, Cell, Column, Section, Table, Text, absent, line, table
 from wattwell.documents.words import (
     NONE,
@@ -37,26 +39,22 @@ def carbon(document: Document) -> Section:
 
 
 def _scopes(found: Document) -> Table:
+    """In one unit, one digit finer than the key metrics, so that what is moved to add up shows nowhere else."""
+    bases = ("location", "market")
+    names = ["scope1_kg", *(f"{what}_{basis}_kg" for what in ("scope2", "total") for basis in bases)]
+    scale = scale_of("mass", max((abs(found[name]) for name in names if found[name] is not None), default=0.0))
+    scale = replace(scale, digits=scale.digits + (scale.size != 1.0))
+    direct, bought, totals = zip(*(_column(found, basis, scale) for basis in bases), strict=True)
     columns = [
         Column(label="", kind="text"),
-        Column(label="Location-based", unit="t CO₂e"),
-        Column(label="Market-based", unit="t CO₂e"),
+        Column(label="Location-based", unit=f"{scale.unit} CO₂e"),
+        Column(label="Market-based", unit=f"{scale.unit} CO₂e"),
     ]
-
-    def tonnes(value: float | None) -> str:
-        return NONE if value is None else number(value / 1e3, 1)
-
     known = found["scope1_kg"] is not None
-    whole = line(
-        "Total" if known else "Total, scope 1 not known",
-        tonnes(found["total_location_kg"]),
-        tonnes(found["total_market_kg"]),
-        total=True,
-    )
     lines = [
-        line("Scope 1: fuels and refrigerants", tonnes(found["scope1_kg"]), tonnes(found["scope1_kg"])),
-        line("Scope 2: bought energy", tonnes(found["scope2_location_kg"]), tonnes(found["scope2_market_kg"])),
-        whole,
+        line("Scope 1: fuels and refrigerants", *direct),
+        line("Scope 2: bought energy", *bought),
+        line("Total" if known else "Total, scope 1 not known", *totals, total=True),
     ]
     said = [
         sentence(found["scope1_reason"]),
@@ -65,6 +63,15 @@ def _scopes(found: Document) -> Table:
         f"Exported {amount(found['exported_kwh'], 'kWh')}, not credited.",
     ]
     return table("Emissions by scope", columns, lines, " ".join(each for each in said if each))
+
+
+def _column(found: Document, basis: str, scale: Scale) -> tuple[str, str, str]:
+    """Scope 1, scope 2 and their total of one basis, printed so that they add up."""
+    parts = [found["scope1_kg"], found[f"scope2_{basis}_kg"]]
+    texts, total = adding_up([each for each in parts if each is not None], scale)
+    left = iter(texts)
+    direct, bought = (NONE if each is None else next(left) for each in parts)
+    return direct, bought, NONE if found[f"total_{basis}_kg"] is None else total
 
 
 def _factors(found: Document, zone: str) -> Iterator[Block]:

@@ -90,18 +90,23 @@ def demand(document: Document, faces: Faces) -> Section:
 def energy(document: Document, faces: Faces) -> Section:
     """The flow, and what it is drawn from."""
     found = document["energy"]
-    if found["sources"] is None or found["uses"] is None:
-        return Section(id="energy", title="Where the energy goes", blocks=(absent("E_DC or E_IT has no value."),))
-    svg = flow(faces, "flow", "E_DC", found["sources"], found["uses"], found["cooling"])
-    missing = [*left_out(found["uses"]), *left_out(found["cooling"])]
-    caption = "Energy from its sources to its uses; cooling by kind of plant. Widths are to scale."
-    if missing:
-        names = ", ".join(f"{part['label']} {part['shown']}" for part in missing)
-        caption = f"{caption} Below 0 and not drawn: {names}."
-    said = breakdown_words(found["sources"], found["uses"])
-    blocks: list[Block] = [*plot("flow", svg, f"Energy flow. {said}", caption)]
-    blocks += [parts(found[name]) for name in ("sources", "uses", "cooling") if found[name] is not None]
+    sources, uses, cooling = found["sources"], found["uses"], found["cooling"]
+    blocks: list[Block] = []
+    if sources is None or uses is None:
+        blocks.append(absent("E_DC or E_IT has no value."))
+    else:
+        svg = flow(faces, "flow", "E_DC", sources, uses, cooling)
+        caption = "Energy from its sources to its uses; cooling by kind of plant. Widths are to scale."
+        words = f"Energy flow. {breakdown_words(sources, uses)}"
+        blocks += plot("flow", svg, words, caption + not_drawn(uses, cooling))
+    blocks += [parts(each) for each in (sources, uses, cooling) if each is not None]
     return Section(id="energy", title="Where the energy goes", blocks=tuple(blocks))
+
+
+def not_drawn(*breakdowns: Document | None) -> str:
+    """What a flow's caption says of the parts that it cannot show."""
+    names = [f"{part['label']} {part['shown']}" for each in breakdowns for part in left_out(each)]
+    return f" Below 0 and not drawn: {', '.join(names)}." if names else ""
 
 
 def breakdown_words(*breakdowns: Document) -> str:

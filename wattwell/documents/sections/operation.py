@@ -115,40 +115,43 @@ def alerts(document: Document) -> Section:
         Column(label="Worst"),
         Column(label="Threshold"),
     ]
-    end = parse_iso(document["period"]["end"])
     lines = [
         line(
-            Cell(each["name"], "", _in_words(each, end)),
+            Cell(each["name"], "", _in_words(each, document)),
             each["labels"].get("severity", NONE),
             clock(each["fired_at"], zone),
-            _resolved(each, end, zone),
+            _resolved(each, document),
             significant(each.get("peak"), 4),
-            _threshold(each),
+            threshold(each) or NONE,
         )
         for each in found[:MOST]
     ]
     return Section(id="alerts", title=title, blocks=(table("Alerts", columns, lines, more(found, "alert")),))
 
 
-def _in_words(each: Document, end: int) -> str:
+def _in_words(each: Document, document: Document) -> str:
     """What the alert said, where that is about a time in the period."""
-    later = each["resolved_at"] is None or parse_iso(each["resolved_at"]) > end or each.get("peak") is not None
+    later = resolved(each, document) is None or each.get("peak") is not None
     return "" if later else str(each["annotations"].get("summary", ""))
 
 
-def _resolved(each: Document, end: int, zone: str) -> Cell:
-    if each["resolved_at"] is None:
-        return Cell("open", "warn")
-    if parse_iso(each["resolved_at"]) > end:
-        return Cell("after the period", "warn")
-    return Cell(clock(each["resolved_at"], zone))
+def _resolved(each: Document, document: Document) -> Cell:
+    at = resolved(each, document)
+    if at is None:
+        return Cell("open" if each["resolved_at"] is None else "after the period", "warn")
+    return Cell(clock(at, document["site"]["timezone"]))
 
 
-def _threshold(each: Document) -> str:
-    for side in ("above", "below"):
-        if each.get(side) is not None:
-            return f"{side} {significant(each[side], 4)}"
-    return NONE
+def resolved(alert: Document, document: Document) -> str | None:
+    """When an alert ended; None where that was not in the period."""
+    at: str | None = alert["resolved_at"]
+    return None if at is None or parse_iso(at) > parse_iso(document["period"]["end"]) else at
+
+
+def threshold(alert: Document) -> str:
+    """``above 1.3``, where the rule has one."""
+    found = next((side for side in ("above", "below") if alert.get(side) is not None), None)
+    return "" if found is None else f"{found} {significant(alert[found], 4)}"
 
 
 def events(document: Document) -> Section:

@@ -7,7 +7,7 @@ import math
 from wattwell.documents.blocks import Block, Facts, Section, absent
 from wattwell.documents.figures.flow import flow
 from wattwell.documents.figures.sheet import Faces
-from wattwell.documents.sections.energy import breakdown_words, parts, plot
+from wattwell.documents.sections.energy import breakdown_words, not_drawn, parts, plot
 from wattwell.documents.words import Document, amount, number, share, with_unit
 
 
@@ -19,7 +19,8 @@ def water(document: Document, faces: Faces) -> Section:
     if sources is not None and uses is not None:
         svg = flow(faces, "water", "Water", sources, uses)
         words = f"Water balance. {breakdown_words(sources, uses)}"
-        blocks += plot("water", svg, words, "Water from its sources to its uses. Widths are to scale.")
+        caption = "Water from its sources to its uses. Widths are to scale."
+        blocks += plot("water", svg, words, caption + not_drawn(uses))
     blocks += [parts(each) for each in (sources, uses) if each is not None]
     if sources is None and uses is None:
         blocks.append(absent("Water is not metered, or its meters have no value."))

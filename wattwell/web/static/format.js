@@ -1,11 +1,11 @@
-// How numbers and times are written; wattwell/web/present.py follows the same rules.
+// How numbers and times are written; wattwell/documents/words.py follows the same rules.
 export const NARROW = "\u202f";
 const numbers = new Map();
 
 export function number(value, digits) {
   if (!numbers.has(digits)) {
     numbers.set(digits, new Intl.NumberFormat("en-US", {
-      minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven",
+      minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven", signDisplay: "negative",
     }));
   }
   return numbers.get(digits).format(value);
