@@ -916,7 +916,8 @@ def fleet(many: int = 30) -> Document:
         if place == 3:
             found["kpis"][0] |= {"value": None, "issues": [{"code": "x", "severity": "warning", "message": "No data."}]}
         if place == 5:
-            found["kpis"][0] |= {"provisional": True, "usable": 0.71}
+            thin = {"code": "coverage.provisional", "severity": "warning", "message": "71.0% of the window is usable"}
+            found["kpis"][0] |= {"provisional": True, "usable": 0.71, "issues": [thin]}
             found["site"]["name"] = LONG
         if place == 8:
             found |= {"status": "draft", "revision": None}

@@ -26,8 +26,11 @@ BOUGHT_ROLES = ("utility_import", "cooling_import")
 NO_VALUE = "no interval of the period has a value"
 METHOD = (
     "Each import takes the factor of its UTC hour. Intervals without a value or a factor are in no figure, and nothing "
-    "is put in their place. The market factor is taken as given: contracts and certificates are not taken off it "
-    "again. Export is not credited. Avoided emissions stand beside the totals and are never subtracted."
+    "is put in their place. Imports stand on the intervals in which all that emits is known by their basis, meters "
+    "with a factor of their own on those by location, so that the total is that of the first page; where these are too "
+    "few, each stands on its own, and there is no total. The market factor is taken as given: contracts and "
+    "certificates are not taken off it again. Export is not credited. Avoided emissions stand beside the totals and "
+    "are never subtracted."
 )
 
 
@@ -160,7 +163,7 @@ class Carbon:
     """Scope 1, where anything of it is known to exist, and scope 2."""
     total_market_kg: float | None
     usable: float
-    """The smallest usable share among the parts by location."""
+    """Share of the period's intervals in which all that emits is known by location."""
     imported_kwh: float | None
     """Over intervals with a value, with or without a factor."""
     exported_kwh: float | None
@@ -171,16 +174,25 @@ class Carbon:
     """In words."""
 
 
-def carbon(data: PeriodData) -> Carbon:
-    """The carbon of a period, with the site's own factors, entries and baseline."""
-    location, market = (_purchased(data, basis) for basis in SCOPE2)
-    metered, entries = _metered(data), _entries(data)
+def carbon(data: PeriodData, least: float) -> Carbon:
+    """The carbon of a period, with the site's own factors, entries and baseline.
+
+    ``least``: the share of the period below which a total has no value.
+    """
+    made = data.quantities
+    joint = {basis: made[whole].required().usable for basis, (_, whole) in SCOPE2.items() if whole in made}
+    enough = {basis: each for basis, each in joint.items() if each.any() and each.mean() >= least}
+    location, market = (_purchased(data, basis, enough.get(basis)) for basis in SCOPE2)
+    metered, entries = _metered(data, next(iter(enough.values()), None)), _entries(data)
     direct = [each.kg for each in metered if each.scope == 1] + [entry.kg for entry in entries]
     bought = [each.kg for each in metered if each.scope == 2]
     known = bool(direct) or data.site.emissions is not None
     scope1 = _sum(direct) if known else None
     scope2 = [_sum([each.kg, *bought]) for each in (location, market)]
-    totals = [_sum([each, scope1] if known else [each]) for each in scope2]
+    totals = [
+        None if basis in joint.keys() - enough.keys() else _sum([each, scope1] if known else [each])
+        for basis, each in zip(SCOPE2, scope2, strict=True)
+    ]
     return Carbon(
         location=location,
         market=market,
@@ -192,7 +204,7 @@ def carbon(data: PeriodData) -> Carbon:
         scope2_market_kg=scope2[1],
         total_location_kg=totals[0],
         total_market_kg=totals[1],
-        usable=min([location.usable, *(each.usable for each in metered)]),
+        usable=float(joint["location"].mean()) if "location" in joint else location.usable,
         imported_kwh=_over(data, IMPORTED)[0],
         exported_kwh=_over(data, "export")[0],
         avoided=_avoided(data),
@@ -225,7 +237,7 @@ def _over(data: PeriodData, name: str, where: Bool | None = None) -> tuple[float
 # -- scope 2: imports -----------------------------------------------------------------------------------------------
 
 
-def _purchased(data: PeriodData, basis: str) -> Purchased:
+def _purchased(data: PeriodData, basis: str, where: Bool | None) -> Purchased:
     name, whole = SCOPE2[basis]
     key = CARBON[whole]
     if IMPORTED not in data.quantities:
@@ -233,8 +245,9 @@ def _purchased(data: PeriodData, basis: str) -> Purchased:
     if name not in data.quantities:
         reason = f"the site has no factor {key}"
         return Purchased(basis=basis, kwh=None, kg=None, usable=0.0, factor=None, reason=reason)
-    kg, usable = _over(data, name)
-    kwh, _ = _over(data, IMPORTED, data.quantities[name].usable)
+    kg, usable = _over(data, name, where)
+    found = data.quantities[name].usable
+    kwh, _ = _over(data, IMPORTED, found if where is None else found & where)
     mean = kg / kwh if kg is not None and kwh else None
     factor = _factor_use(data, key, mean)
     reason = "" if kg is not None else NO_VALUE if factor.covered else f"{key} has no value for any hour of the period"
@@ -271,13 +284,13 @@ def _gaps(data: PeriodData, lacking: Bool) -> tuple[Gap, ...]:
 # -- scope 1, and what is bought beside electricity -----------------------------------------------------------------
 
 
-def _metered(data: PeriodData) -> tuple[Metered, ...]:
+def _metered(data: PeriodData, where: Bool | None) -> tuple[Metered, ...]:
     found = []
     for name, factor in emitting(data.site.meters).items():
         column, meter = data.quantities.get(emitted(name)), data.site.meters[name]
         if column is None or not column.served.any():
             continue
-        kwh, usable = _over(data, emitted(name))
+        kwh, usable = _over(data, emitted(name), where)
         found.append(
             Metered(
                 meter=name,

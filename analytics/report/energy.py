@@ -88,6 +88,15 @@ def total(column: Quantity, where: Bool) -> float:
     return math.fsum(column.value[where].tolist())
 
 
+def known_total(column: Quantity | None, least: float) -> float | None:
+    """What a quantity comes to over the intervals in which it is known; None where these are less than the share
+    ``least`` of all, or none."""
+    if column is None:
+        return None
+    where = column.required().usable
+    return total(column, where) if where.any() and where.mean() >= least else None
+
+
 def _sources(data: PeriodData, joint: Bool) -> Iterator[tuple[str, str, float]]:
     """E_DC by the role of its meters, each with its weight and sign."""
     for role, label in SOURCES.items():

@@ -6,6 +6,7 @@ Sums of numerators by sums of denominators, of the sites whose value stands; the
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,17 +107,22 @@ def size_class(it_power_kw: float | None) -> str:
 
 
 def fleet(reports: Sequence[Document]) -> FleetReport:
-    """The fleet of some reports, issued or drafts, of one period; ValueError without any."""
+    """The fleet of some reports, issued or drafts, of one key; ValueError without any.
+
+    Fiscal years of one key are different periods where the sites begin them in other months: those that are not the
+    commonest are left out.
+    """
     if not reports:
         raise ValueError("a fleet report is made of at least one site's report")
     first = reports[0]
     sites = tuple(_site(each) for each in reports)
-    left = tuple(out for each in reports for out in _left_out(each))
+    (name, _), *_ = Counter(each["period"]["name"] for each in reports).most_common(1)
+    left = tuple(out for each in reports for out in _left_out(each, name))
     return FleetReport(
         status="compiled",
         period={
             "key": first["period"]["key"],
-            "name": first["period"]["name"],
+            "name": name,
             "window": first["period"]["window"],
             "over": all(each["period"]["over"] for each in reports),
         },
@@ -161,24 +167,31 @@ def _site(report: Document) -> FleetSite:
     )
 
 
-def _left_out(report: Document) -> Iterable[LeftOut]:
-    """Amounts and KPIs of a site that are in no sum: without a value, or provisional for want of coverage."""
+def _left_out(report: Document, name: str) -> Iterable[LeftOut]:
+    """Amounts and KPIs of a site that are in no sum: without a value, or provisional for want of coverage.
+
+    A period that is not over makes a KPI provisional too; it is the same one for all. ``name``: of the fleet's period.
+    """
     site = report["site"]["id"]
+    if report["period"]["name"] != name:
+        reason = f"another period: {report['period']['name']}"
+        yield from (LeftOut(site=site, kpi=each, reason=reason) for each in (*_AMOUNTS, *KPIS))
+        return
     for line in report["headlines"]:
         if line["name"] in _AMOUNTS and (line["current"]["value"] is None or line["current"]["provisional"]):
             share = line["current"]["usable"] or 0.0
             thin = f"{share:.1%} of the period is usable"
             yield LeftOut(site=site, kpi=line["name"], reason=thin if share else line["current"]["note"] or thin)
-    for name in KPIS:
-        found = _kpi(report, name)
+    for kpi in KPIS:
+        found = _kpi(report, kpi)
         if found is None:
-            yield LeftOut(site=site, kpi=name, reason="the site lacks the meters or factors for it")
+            yield LeftOut(site=site, kpi=kpi, reason="the site lacks the meters or factors for it")
         elif found["value"] is None:
             why = next((issue["message"] for issue in found["issues"]), "no value")
-            yield LeftOut(site=site, kpi=name, reason=why)
-        elif found["provisional"]:
+            yield LeftOut(site=site, kpi=kpi, reason=why)
+        elif any(issue["code"] == "coverage.provisional" for issue in found["issues"]):
             reason = f"provisional: {found['usable']:.1%} of the period is usable"
-            yield LeftOut(site=site, kpi=name, reason=reason)
+            yield LeftOut(site=site, kpi=kpi, reason=reason)
 
 
 def _groups(reports: Sequence[Document], left: Sequence[LeftOut]) -> Iterable[Group]:

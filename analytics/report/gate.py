@@ -36,16 +36,21 @@ class Check:
 
 
 def gate(
-    figures: Iterable[Figure], *, hours: float, sums: Mapping[str, Sequence[str]] | None = None
+    figures: Iterable[Figure],
+    *,
+    hours: float,
+    sums: Mapping[str, Sequence[str]] | None = None,
+    joint: Iterable[Figure] = (),
 ) -> tuple[Check, ...]:
     """Judges the figures of a period of ``hours`` hours.
 
     Known names: E_DC, E_IT, E_REUSE [kWh], PD_IT [kW], PUE, REF [1]. Every figure, of any name, must be a finite
     number, and amounts of energy, water and power must not be negative. ``sums``: names of totals, each with those of
-    its parts. Names that are not among the figures count as missing.
+    its parts. Names that are not among the figures count as missing. ``joint``: some of the figures over the intervals
+    that all of them have; where figures are compared with each other these are.
     """
     by_name = {figure.name: figure for figure in figures}
-    judged = _Judge(by_name)
+    judged = _Judge(by_name, {figure.name: figure for figure in joint})
     judged.whole()
     judged.compare("energy.it_above_dc", "E_IT", "E_DC", "must not be above")
     judged.compare("energy.reuse_not_below_dc", "E_REUSE", "E_DC", "must be below", strictly=True)
@@ -65,16 +70,23 @@ def breaches(checks: Iterable[Check]) -> tuple[Check, ...]:
 class _Judge:
     """Collects checks on figures by name."""
 
-    def __init__(self, figures: Mapping[str, Figure]) -> None:
+    def __init__(self, figures: Mapping[str, Figure], joint: Mapping[str, Figure]) -> None:
         self.checks: list[Check] = []
         self._figures = figures
+        self._joint = joint
 
     def _add(self, code: str, message: str, figures: Sequence[Figure], *, ok: bool | None) -> None:
         self.checks.append(Check(code=code, ok=ok, message=message, values=tuple(figures)))
 
-    def _known(self, code: str, names: Sequence[str]) -> list[tuple[Figure, float]] | None:
-        """The figures with their values; None, and said so, where one is missing or no number."""
+    def _known(
+        self, code: str, names: Sequence[str], joint: Mapping[str, Figure] | None = None
+    ) -> list[tuple[Figure, float]] | None:
+        """The figures with their values; None, and said so, where one is missing or no number.
+
+        ``joint``: what takes the place of those that have a value.
+        """
         found = [self._figures.get(name, Figure(name=name, value=None, unit="")) for name in names]
+        found = [each if each.value is None else (joint or {}).get(each.name, each) for each in found]
         known = [(each, each.value) for each in found if each.value is not None and math.isfinite(each.value)]
         if len(known) == len(found):
             return known
@@ -96,7 +108,7 @@ class _Judge:
 
     def compare(self, code: str, low: str, high: str, rule: str, *, strictly: bool = False) -> None:
         """``low`` is at most ``high``, or below it."""
-        known = self._known(code, [low, high])
+        known = self._known(code, [low, high], self._joint)
         if known is None:
             return
         (first, a), (second, b) = known

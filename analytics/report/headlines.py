@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from analytics.balance import inputs
 from analytics.evaluate import Rules
 from analytics.report.model import Cell, Headline
-from analytics.report.rounding import Scale, digits_of, scale_of, shown
+from analytics.report.rounding import Scale, digits_of, percent, scale_of, shown
 from wattwell.emissions import EmissionEntry
-from wattwell.intervals import Interval, iso
+from wattwell.intervals import Interval, iso, overlap
 from wattwell.model import KpiValue, Prices, Site
 
 SPANS = ("current", "previous", "year_ago", "ytd", "fiscal")
@@ -46,11 +46,9 @@ class Amount:
 def entered_kg(entries: Iterable[EmissionEntry], span: Interval) -> float:
     """kg CO2 equivalent of the entries made by hand, as far as they fall into a span, evenly by time."""
     return sum(
-        entry.amount
-        * entry.kg_per_unit
-        * max(min(span.end, entry.interval.end) - max(span.start, entry.interval.start), 0)
-        / max(entry.interval.width, 1)
+        entry.amount * entry.kg_per_unit * shared / entry.interval.width
         for entry in entries
+        if (shared := overlap(entry.interval, span))
     )
 
 
@@ -99,7 +97,7 @@ def _kpi(name: str, key: str, better: str, site: Site, values: Mapping[str, Mapp
     return Headline(
         name=name,
         label=now.label,
-        unit="%" if _percent(name) else now.unit,
+        unit="%" if percent(name) else now.unit,
         better=better,
         target=target,
         target_shown=None if target is None else _written(name, target),
@@ -121,12 +119,8 @@ def _value_cell(value: KpiValue) -> Cell:
     )
 
 
-def _percent(name: str) -> bool:
-    return name == "ref"
-
-
 def _written(name: str, value: float) -> str:
-    return shown(value * 100 if _percent(name) else value, digits_of(name))
+    return shown(value * 100 if percent(name) else value, digits_of(name))
 
 
 def _amount(name: str, label: str, scale: Scale, amounts: Mapping[str, Mapping[str, Amount]], rules: Rules) -> Headline:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analytics.report.energy import total
+from analytics.report.energy import known_total
 from analytics.report.model import Heat
 from analytics.report.period import PeriodData
 from wattwell.model import KpiValue
 
 
-def heat(data: PeriodData, values: Mapping[str, KpiValue]) -> Heat:
-    """kWh over the intervals in which each is known; ``values``: the KPIs of the period."""
+def heat(data: PeriodData, values: Mapping[str, KpiValue], least: float) -> Heat:
+    """kWh over the intervals in which each is known; ``values``: the KPIs of the period.
+
+    ``least``: the share of the period below which an amount has no value.
+    """
     return Heat(
-        reused_kwh=_amount(data, "heat_reuse"),
+        reused_kwh=known_total(data.quantities.get("heat_reuse"), least),
         erf=values["erf"].value,
-        removed_kwh=_amount(data, "heat_removed"),
+        removed_kwh=known_total(data.quantities.get("heat_removed"), least),
         cer=values["cer"].value,
     )
-
-
-def _amount(data: PeriodData, name: str) -> float | None:
-    column = data.quantities.get(name)
-    return None if column is None or not column.usable.any() else total(column, column.usable)

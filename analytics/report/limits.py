@@ -73,12 +73,14 @@ def spans(site: Site, start: date, end: date) -> tuple[AppliedLimit, ...]:
     return tuple(each for name in site.limits for each in _over(TABLES[name], site, start, end))
 
 
-def judge(limit: AppliedLimit, pue: float | None) -> Judgement:
-    """Whether a PUE, which must be one over a year to count, is at most the limit."""
+def judge(limit: AppliedLimit, pue: float | None, *, provisional: bool = False) -> Judgement:
+    """Whether a PUE, which must be one over a year to count, is at most the limit; a provisional one tells nothing."""
     if limit.pue is None:
         return Judgement(verdict="no limit", grade=None, margin=None)
     if pue is None:
         return Judgement(verdict="no value", grade=None, margin=None)
+    if provisional:
+        return Judgement(verdict="provisional", grade=None, margin=None)
     grade = next((number for number, most in enumerate(limit.grades, start=1) if pue <= most), None)
     return Judgement(verdict="met" if pue <= limit.pue else "missed", grade=grade, margin=limit.pue - pue)
 

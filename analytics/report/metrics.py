@@ -25,9 +25,9 @@ _KPIS = (
 _ALWAYS = ("pue", "wue", "ref", "erf", "cue_location", "cue_market")
 """Those that the table lists for every site."""
 _SCOPES = (
-    ("scope1_kg", "Scope 1 emissions", "fuels and refrigerants, metered and entered"),
-    ("scope2_location_kg", "Scope 2 emissions, location-based", "import by the grid's factor"),
-    ("scope2_market_kg", "Scope 2 emissions, market-based", "import by the contract's factor"),
+    ("scope1_kg", "Scope 1 emissions", "fuels and refrigerants, metered and entered", None),
+    ("scope2_location_kg", "Scope 2 emissions, location-based", "import by the grid's factor", "location"),
+    ("scope2_market_kg", "Scope 2 emissions, market-based", "import by the contract's factor", "market"),
 )
 
 
@@ -36,7 +36,7 @@ def metrics(data: PeriodData, values: Mapping[str, KpiValue], carbon: Carbon, le
 
     ``least``: the share of the period below which an amount has no value.
     """
-    return (*_amounts(data, least), *_kpis(values), *_emissions(carbon))
+    return (*_amounts(data, least), *_kpis(values), *_emissions(carbon, least))
 
 
 def _amounts(data: PeriodData, least: float) -> Iterator[Metric]:
@@ -45,8 +45,7 @@ def _amounts(data: PeriodData, least: float) -> Iterator[Metric]:
         value = amount_of(quantity, data, 0, len(data.at))
         usable = 0.0 if value is None else float(data.quantities[quantity].required().usable.mean())
         scaled = None if value is None or usable < least else value / size
-        basis = bases.get(quantity, "metered") + ("" if usable in (0.0, 1.0) else f", {usable:.1%} of the period")
-        yield _metric(name, label, unit, scaled, 1, basis)
+        yield _metric(name, label, unit, scaled, 1, bases.get(quantity, "metered") + _part(usable))
 
 
 def _kpis(values: Mapping[str, KpiValue]) -> Iterator[Metric]:
@@ -70,10 +69,19 @@ def _kpis(values: Mapping[str, KpiValue]) -> Iterator[Metric]:
         yield _metric(name, found.label, "%" if percent(name) else found.unit, value, digits_of(name), basis)
 
 
-def _emissions(carbon: Carbon) -> Iterator[Metric]:
-    for name, label, basis in _SCOPES:
+def _emissions(carbon: Carbon, least: float) -> Iterator[Metric]:
+    """Scope 1 of entries alone stands on no meter, so on all of the period."""
+    for name, label, basis, bought in _SCOPES:
         kilograms: float | None = getattr(carbon, name)
-        yield _metric(name, label, "t CO2e", None if kilograms is None else kilograms / _TONNE, 1, basis)
+        metered = [each.usable for each in carbon.metered if each.scope == (1 if bought is None else 2)]
+        usable = min([*metered, *([] if bought is None else [getattr(carbon, bought).usable])], default=1.0)
+        tonnes = None if kilograms is None or usable < least else kilograms / _TONNE
+        yield _metric(name, label, "t CO2e", tonnes, 1, basis + _part(usable))
+
+
+def _part(usable: float) -> str:
+    """What is said of an amount that stands on a part of the period."""
+    return "" if usable in (0.0, 1.0) else f", {usable:.1%} of the period"
 
 
 def _metric(name: str, label: str, unit: str, value: float | None, digits: int, basis: str) -> Metric:

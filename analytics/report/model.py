@@ -17,7 +17,7 @@ from analytics.report.period import MeterTotal
 from analytics.report.renewables import Renewables
 
 SCHEMA = "wattwell.report/1"
-METHOD = 1
+METHOD = 2
 """Rises when the same inputs give other figures."""
 Document = dict[str, Any]
 """A JSON object in the shape of the command line."""
@@ -271,7 +271,7 @@ class Judged:
     limit: AppliedLimit
     value: float | None
     span: str
-    """Over which the PUE is: the year, or the 365 days to the end of the period."""
+    """Over which the PUE is: the year, or the 365 days to the end of the period; and that it is provisional."""
     judgement: Judgement
 
 

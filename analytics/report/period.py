@@ -92,7 +92,7 @@ def stretch(site: Site, found: SiteIntervals, days: Int64, grid: int, span: Inte
     laid = lay_out(site, found, tuple(site.meters), days, grid)
     low, high = np.searchsorted(days, (span.start, span.end)).tolist()
     kept = slice(low, high)
-    roles = {role: _of_role(site, laid, role, names) for role, names in _by_role(site).items()}
+    roles = {role: _of_role(site, laid, role, names) for role, names in by_role(site).items()}
     plain = sides(site)
     made = quantities(site, laid, plain) | emission_columns(site, laid)
     made |= {inlet(role): sum_of(site, laid, terms) for role, terms in _inlets(site, plain.get("e_dc", ())).items()}
@@ -137,7 +137,7 @@ def _water_inlets(site: Site) -> dict[str, Terms]:
     return found
 
 
-def _by_role(site: Site) -> dict[str, list[str]]:
+def by_role(site: Site) -> dict[str, list[str]]:
     """The meters of each role that have none of it above them in the tree."""
     found: dict[str, list[str]] = {}
     for meter in site.meters.values():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from analytics.evaluate import Rules
+from analytics.report.figures import joint
 from analytics.report.gate import Check, Figure, breaches, gate
 from analytics.report.limits import AppliedLimit, Judgement, judge, spans
 from analytics.report.period import PeriodData
@@ -20,6 +21,7 @@ from wattwell.intervals import iso, local_date
 from wattwell.model import KpiValue
 
 SCHEMA = "wattwell.export/1"
+_PV = ("pv", "export")
 Value = float | str | bool | tuple[str, ...] | None
 
 
@@ -209,23 +211,24 @@ class Form:
         found = self._kpis["ref"]
         why = "; ".join(issue.message for issue in found.issues) or "no data"
         left = found.numerator if found.value is not None and found.numerator is not None else None
-        amounts = {"total": self._renewable(found, left, why)}
-        for name in ("onsite", "ppa", "certificate"):
+        amounts = {"total": self._renewable(found, left, why, _PV)}
+        for name, meters in (("onsite", _PV), ("ppa", ()), ("certificate", ())):
             if left is None or name not in self.data.quantities:
                 lacks = "no meter has the role onsite_renewable" if name == "onsite" else "no certificate file"
-                amounts[name] = self._renewable(found, None, why if left is None else lacks)
+                amounts[name] = self._renewable(found, None, why if left is None else lacks, meters)
                 continue
             counted = min(found.parts.get(name, 0.0) * (found.denominator or 0.0), left)
-            amounts[name] = self._renewable(found, counted, why)
+            amounts[name] = self._renewable(found, counted, why, meters)
             left -= counted
         return amounts
 
-    def _renewable(self, found: KpiValue, value: float | None, why: str) -> Amount:
+    def _renewable(self, found: KpiValue, value: float | None, why: str, meters: Sequence[str] = ()) -> Amount:
+        """``meters``: the quantities whose meters are behind it; none of what certificates alone tell."""
         return Amount(
             value=value,
             usable=found.usable,
             coverage=found.coverage,
-            contributions=self.tracer.contributions_of("pv", "export"),
+            contributions=self.tracer.contributions_of(*meters),
             missing="" if value is not None else why,
             provisional=found.provisional,
         )
@@ -243,11 +246,10 @@ class Form:
         """The fields as a document; ``power_kw`` is what decides whether the site is asked, ``tables`` whose limits are
         told with it."""
         made, site, data = tuple(fields), self.data.site, self.data
-        checks = gate(_figures(made), hours=data.hours, sums=_present(sums, made))
+        checks = gate(_figures(made), hours=data.hours, sums=_present(sums, made), joint=joint(data))
         first, last = local_date(data.span.start, site.zone), date(self._year + 1, 1, 1)
         limits = [each for each in spans(site, first, last) if each.table in tables]
-        pue = next((field.value for field in made if field.code == "PUE"), None)
-        whole = pue if isinstance(pue, float) and self._over else None
+        pue = self._kpis["pue"]
         return Export(
             schema=SCHEMA,
             regulation=regulation.name,
@@ -266,7 +268,13 @@ class Form:
             missing=tuple(field.code for field in made if field.value is None),
             checks=checks,
             breaches=tuple(check.message for check in breaches(checks)),
-            limits=tuple(LimitResult(limit=each, judgement=judge(each, whole)) for each in limits),
+            limits=tuple(
+                LimitResult(
+                    limit=each,
+                    judgement=judge(each, pue.value if self._over else None, provisional=pue.provisional),
+                )
+                for each in limits
+            ),
         )
 
 

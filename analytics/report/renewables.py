@@ -78,7 +78,7 @@ class Renewables:
     """Renewable energy of a period."""
 
     e_dc_kwh: float | None
-    """Over the usable intervals; None where the site lacks an input or no interval is usable."""
+    """Over the usable intervals; None where the site lacks an input or too few are usable."""
     sources: tuple[RenewableSource, ...]
     """Sums to ``uncapped_kwh`` and, as counted, to ``renewable_kwh``."""
     uncapped_kwh: float | None
@@ -100,12 +100,15 @@ class Renewables:
     """In order of start, kind and id."""
 
 
-def renewables(data: PeriodData) -> Renewables:
-    """Renewable energy of a period by source, over the same intervals as REF (:mod:`analytics.kpi.ref`)."""
-    usable, reason = _usable(data)
+def renewables(data: PeriodData, least: float) -> Renewables:
+    """Renewable energy of a period by source, over the same intervals as REF (:mod:`analytics.kpi.ref`).
+
+    ``least``: the share of the period below which nothing has a value.
+    """
+    usable, reason = _usable(data, least)
     rows = _overlapping(data)
     if reason:
-        return _without(data, rows, reason)
+        return _without(data, rows, usable, reason)
     e_dc = float(data.quantities["e_dc"].value[usable].sum())
     sold = _total(data, "onsite_sold", usable)
     entitled = {row.id: _kwh(row, data, usable) for row in rows}
@@ -149,8 +152,8 @@ def _within(room: float, amounts: Sequence[float]) -> list[float]:
     return counted
 
 
-def _usable(data: PeriodData) -> tuple[Bool, str]:
-    """Intervals in which all that REF needs has a value, and why there is none of them."""
+def _usable(data: PeriodData, least: float) -> tuple[Bool, str]:
+    """Intervals in which all that REF needs has a value, and why there are none or too few of them."""
     made = data.quantities
     nowhere = np.zeros(len(data.at), dtype=np.bool_)
     if "e_dc" not in made:
@@ -160,7 +163,10 @@ def _usable(data: PeriodData) -> tuple[Bool, str]:
     usable = made["e_dc"].required().usable
     for name in REF.uses:
         usable = usable & made[name].usable if name in made else usable
-    return usable, "" if usable.any() else "no interval of the period has a value"
+    if not usable.any():
+        return usable, "no interval of the period has a value"
+    share = float(usable.mean())
+    return usable, "" if share >= least else f"{share:.1%} of the period is usable, at least {least:.0%} are needed"
 
 
 def _total(data: PeriodData, name: str, usable: Bool) -> float:
@@ -175,7 +181,7 @@ def _source(source: str, claims: Sequence[Claim], counted: Sequence[float], e_dc
     return RenewableSource(source=source, kwh=kwh, share=share, counted_kwh=taken, counted_share=taken_share)
 
 
-def _without(data: PeriodData, rows: Sequence[Certificate], reason: str) -> Renewables:
+def _without(data: PeriodData, rows: Sequence[Certificate], usable: Bool, reason: str) -> Renewables:
     return Renewables(
         e_dc_kwh=None,
         sources=(),
@@ -184,7 +190,7 @@ def _without(data: PeriodData, rows: Sequence[Certificate], reason: str) -> Rene
         renewable_kwh=None,
         ref=None,
         sold_kwh=0.0,
-        usable=0.0,
+        usable=float(usable.mean()) if len(usable) else 0.0,
         basis=BASIS,
         reason=reason,
         ledger=tuple(_ledger_row(row, data, 0.0, 0.0, reason) for row in rows),

@@ -10,10 +10,10 @@ import numpy as np
 
 from analytics.balance import Quantity, Terms, sides
 from analytics.evaluate import Rules
-from analytics.report.period import PeriodData
+from analytics.report.period import PeriodData, by_role
 from wattwell.intervals import calendar_next, calendar_start, day_start
 from wattwell.model import Bool, Float64, Site
-from wattwell.roles import SENSOR_ROLES, above
+from wattwell.roles import SENSOR_ROLES
 
 CDD_FROM, CDD_BASE = 24.0, 21.0
 """Eurostat's cooling degree days: a day with a mean of 24 degC or more counts with its mean less 21 degC."""
@@ -58,6 +58,7 @@ class Tracer:
         self.data = data
         self.rules = rules
         self._sides = sides(data.site)
+        self._roles = by_role(data.site)
         self._totals = {total.meter: total for total in data.meters}
 
     def quantity(self, name: str, lacks: str) -> Amount:
@@ -150,12 +151,7 @@ class Tracer:
 
     def _terms(self, role: str) -> Terms:
         """The topmost meters of a role."""
-        meters = self.data.site.meters
-        return tuple(
-            (1.0, meter.id)
-            for meter in meters.values()
-            if meter.role == role and not any(meters[up].role == role for up in above(meters, meter.id))
-        )
+        return tuple((1.0, meter) for meter in self._roles.get(role, ()))
 
     def _days(self) -> Iterator[tuple[int, int]]:
         """Places of the first interval of each local day and of the next one."""

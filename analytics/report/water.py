@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from analytics.report.energy import joined, total
+from analytics.balance import Quantity
+from analytics.report.energy import joined, known_total, total
 from analytics.report.model import Breakdown, Water
 from analytics.report.period import PeriodData, water_inlet
 from analytics.report.rounding import breakdown
@@ -29,31 +30,31 @@ USES = {
 """Make-up as a whole, or its two parts where blow-down is metered."""
 _OTHER_INLETS = ("water_potable", "water_reclaimed", "water_rain")
 OTHER = ("other", "Not metered by use")
+_TOWER = ("water_tower_makeup", "water_blowdown")
+"""Their difference is evaporation: where one of them alone is in service, it is not known."""
 _METERED = ("water_recovered", "water_tower_makeup", "water_blowdown", "water_evaporative", "water_returned")
 
 
-def water(data: PeriodData, reclaimed: float | None = None) -> Water:
-    """All of it; a part that is not metered is None. ``reclaimed``: the KPI ``water_reclaimed_share`` of the period."""
+def water(data: PeriodData, least: float, reclaimed: float | None = None) -> Water:
+    """All of it; a part that is not metered is None. ``reclaimed``: the KPI ``water_reclaimed_share`` of the period.
+
+    ``least``: the share of the period below which an amount has no value.
+    """
     sources, uses = _sources_and_uses(data)
-    pair = [data.roles[name] for name in ("water_tower_makeup", "water_blowdown") if name in data.roles]
-    both = joined(pair) if len(pair) == 2 else None
+    pair = [data.roles[name].required() for name in _TOWER if name in data.roles]
+    both = joined(pair) if len(pair) == len(_TOWER) else None
     cycles = None
-    if both is not None and both.any() and (away := total(pair[1], both)) > 0:
+    if both is not None and both.any() and both.mean() >= least and (away := total(pair[1], both)) > 0:
         cycles = total(pair[0], both) / away
     return Water(
         numerator=data.site.wue_numerator,
         sources=sources,
         uses=uses,
-        blowdown=_role(data, "water_blowdown"),
-        returned=_role(data, "water_returned"),
+        blowdown=known_total(data.roles.get("water_blowdown"), least),
+        returned=known_total(data.roles.get("water_returned"), least),
         cycles=cycles,
         reclaimed_share=reclaimed,
     )
-
-
-def _role(data: PeriodData, role: str) -> float | None:
-    column = data.roles.get(role)
-    return None if column is None or not column.usable.any() else total(column, column.usable)
 
 
 def _sources_and_uses(data: PeriodData) -> tuple[Breakdown | None, Breakdown | None]:
@@ -61,13 +62,24 @@ def _sources_and_uses(data: PeriodData) -> tuple[Breakdown | None, Breakdown | N
     if whole is None:
         return None, None
     inlets = [data.quantities[name] for role in SOURCES if (name := water_inlet(role)) in data.quantities]
-    joint = joined([whole.required(), *inlets, *(data.roles[name] for name in _METERED if name in data.roles)])
-    if joint is None or not joint.any():
+    metered = _metered(data)
+    joint = joined([whole.required(), *inlets, *metered.values()])
+    if joint is None:
+        return None, None
+    if metered.keys() >= set(_TOWER):
+        makeup, blowdown = (metered[name].served for name in _TOWER)
+        joint &= makeup == blowdown
+    if not joint.any():
         return None, None
     share = float(joint.mean())
     came = list(_sources(data, joint))
     went = list(_uses(data, joint, sum(value for _, _, value in came)))
     return breakdown("Water by source", "water", came, share), breakdown("Water by use", "water", went, share)
+
+
+def _metered(data: PeriodData) -> dict[str, Quantity]:
+    """Uses, and recovered water, by role, of which some meter is in service in the period."""
+    return {name: data.roles[name] for name in _METERED if name in data.roles and data.roles[name].served.any()}
 
 
 def _sources(data: PeriodData, joint: Bool) -> Iterator[tuple[str, str, float]]:
@@ -84,7 +96,7 @@ def _uses(data: PeriodData, joint: Bool, came: float) -> Iterator[tuple[str, str
 
     Water that is returned holds the blow-down, if that goes back too: then it is no part of its own.
     """
-    amounts = {name: total(data.roles[name], joint) for name in _METERED if name in USES and name in data.roles}
+    amounts = {name: total(column, joint) for name, column in _metered(data).items() if name in USES}
     if "water_blowdown" in amounts and "water_tower_makeup" in amounts:
         amounts["tower_evaporation"] = amounts.pop("water_tower_makeup") - amounts["water_blowdown"]
     if "water_returned" in amounts:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from analytics.evaluate import Rules
 from analytics.report.model import Weather
 from analytics.report.period import PeriodData
 from wattwell.intervals import HOUR
 from wattwell.model import Float64, Int64
 
 _TEMPERATURE = "outdoor_dry_bulb"
-_FULL = 0.9
-"""Share of a day that must be known."""
 
 
-def weather(data: PeriodData, step: str) -> Weather | None:
+def weather(data: PeriodData, step: str, rules: Rules) -> Weather | None:
     """One point for each UTC ``hour`` whose intervals all have E_DC, E_IT and temperature, or for each local ``day`` of
-    which nine tenths have; each point's PUE is a ratio of sums, and one below 1 is none. None without a sensor."""
+    which the full share has; each point's PUE is a ratio of sums, and one below 1 is none. Mean and extremes need the
+    least share of the period. None without a sensor."""
     air = data.roles.get(_TEMPERATURE)
     if air is None:
         return None
-    known = air.value[air.usable]
-    temperature, pue = _points(data, step)
+    known = air.value[air.usable] if len(data.at) and air.usable.mean() >= rules.provisional else np.empty(0)
+    temperature, pue = _points(data, step, rules.full)
     return Weather(
         step=step,
         temperature=tuple(temperature.tolist()),
@@ -32,7 +32,7 @@ def weather(data: PeriodData, step: str) -> Weather | None:
     )
 
 
-def _points(data: PeriodData, step: str) -> tuple[Float64, Float64]:
+def _points(data: PeriodData, step: str, full: float) -> tuple[Float64, Float64]:
     nothing = np.empty(0)
     if not {"e_dc", "e_it"} <= data.quantities.keys() or not len(data.at):
         return nothing, nothing
@@ -42,7 +42,7 @@ def _points(data: PeriodData, step: str) -> tuple[Float64, Float64]:
     place = place - place[0]
     usable, count = np.bincount(place, weights=joint), np.bincount(place)
     e_dc, e_it, degrees = (np.bincount(place, weights=np.where(joint, column.value, 0.0)) for column in columns)
-    kept = (usable > 0) & (usable >= _FULL * count) & (e_it > 0) & (e_dc >= e_it)
+    kept = (usable > 0) & (usable >= full * count) & (e_it > 0) & (e_dc >= e_it)
     if step == "hour":
         kept &= usable == HOUR // data.grid
     return degrees[kept] / usable[kept], e_dc[kept] / e_it[kept]

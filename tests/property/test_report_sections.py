@@ -135,7 +135,7 @@ def test_energy_in_is_energy_out(values: dict[str, Column]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(columns())
 def test_water_in_is_water_out(values: dict[str, Column]) -> None:
-    found = water(a_period(SITE, values))
+    found = water(a_period(SITE, values), 0.0)
     joint = there(values, ["mains", "potable", "grey", "rain", "tower", "drain"])
     if joint:
         came = sum(total(values, name, joint) for name in ("mains", "grey", "rain"))
@@ -201,7 +201,7 @@ def test_the_load_and_its_duration(values: dict[str, Column]) -> None:
 @settings(max_examples=30, deadline=None)
 @given(columns())
 def test_hours_of_weather(values: dict[str, Column]) -> None:
-    found = weather(a_period(SITE, values), "hour")
+    found = weather(a_period(SITE, values), "hour", RULES)
     expected = []
     known = set(there(values, [*E_DC, "ups", "air"]))
     for hour in range(LENGTH // 4):

@@ -12,7 +12,7 @@ import pytest
 
 from analytics.evaluate import Window
 from tests.support import T0
-from wattwell.app.kpi_teller import tell
+from wattwell.app.kpi_teller import KpiTeller
 from wattwell.config import parse
 from wattwell.engine.analyse import Changed
 from wattwell.engine.kpi_series import KpiSeries, Piece
@@ -88,7 +88,7 @@ class World:
     def send(self) -> list[tuple[str, int, float, int]]:
         """Everything that there is to write; (window, hours after T0, value, revision) of it, in order."""
         self.written.clear()
-        while tell(self.series, self.write, self.now, lambda: self.now / 1e6):  # type: ignore[arg-type]
+        while KpiTeller(self.series, self.write).tell(self.now, lambda: self.now / 1e6):  # type: ignore[arg-type]
             pass
         return sorted((p.window, (p.at - T0) // HOUR, p.value, p.revision) for p in self.written)
 
@@ -137,6 +137,14 @@ def test_live_readings_are_no_news_for_what_was_written(world: World) -> None:
     assert before == world.store.load_state("kpi.series.s") is not None
     world.now += HOUR
     assert world.send() == [("24h", 30, 2.0, 0)]
+
+
+def test_live_readings_do_not_ask_the_store_where_data_begin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks through all interval values for it, and live readings touch nothing that was written."""
+    world.send()
+    world.restart()
+    monkeypatch.setattr(world.store, "extent", lambda _site: pytest.fail("asked"))
+    world.late(world.now - HOUR, world.now)
 
 
 def test_what_was_not_safe_is_written_again_by_the_next_process(world: World) -> None:
@@ -199,8 +207,8 @@ def test_everything_is_written_anew_when_asked_for(world: World) -> None:
 
 def test_values_that_are_refused_for_good_hold_up_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     refused = lambda points: ("beyond retention",) * len(points)  # noqa: E731
-    assert tell(world.series, refused, world.now, lambda: 0.0)
-    assert tell(world.series, refused, world.now, lambda: 0.0)
+    assert KpiTeller(world.series, refused).tell(world.now, lambda: 0.0)
+    assert KpiTeller(world.series, refused).tell(world.now, lambda: 0.0)
     assert not world.series.take(world.now)
     assert [record.message for record in caplog.records] == [
         f"The remote store refuses {count} of {count} KPI values for good: beyond retention" for count in (1, 5)

@@ -12,7 +12,7 @@ import pytest
 
 from analytics.report.carbon import MOST_GAPS, Avoided, Carbon, carbon
 from tests.periods import a_period
-from tests.sites import GRID, T0, a_site, kpi, meter
+from tests.sites import GRID, T0, a_site, book, cells, kpi, meter
 from wattwell.emissions import Baseline, EmissionEntry
 from wattwell.intervals import DAY, HOUR, Interval
 from wattwell.model import Factor, Site
@@ -43,7 +43,7 @@ def entry(start: int, end: int, **changes: Any) -> EmissionEntry:
 
 
 def of(site: Site, span: Interval | None = None, **values: list[float]) -> Carbon:
-    return carbon(a_period(site, values, span))
+    return carbon(a_period(site, values, span), 0.0)
 
 
 def line(found: Carbon, name: str) -> Avoided:
@@ -157,11 +157,27 @@ def test_what_is_missing_is_not_made_up() -> None:
     gas = meter("gas", "fuel", weight=1.0, kg_per_kwh=0.2)
     found = of(a_site(ROLES, gas, factors=FIXED), grid=[10.0, NAN], it=[5.0, 5.0], gas=[NAN, 3.0])
     assert [found.location.kg, found.location.usable] == pytest.approx([4, 0.5])
-    assert [found.metered[0].kg, found.metered[0].usable, found.usable] == pytest.approx([0.6, 0.5, 0.5])
+    assert [found.metered[0].kg, found.metered[0].usable] == pytest.approx([0.6, 0.5])
+    assert (found.usable, found.total_location_kg, found.total_market_kg) == (0, None, None)
     blind = of(a_site(ROLES, gas, factors=FIXED), grid=[10.0], it=[5.0], gas=[NAN])
     assert (blind.metered[0].kg, blind.scope1_kg, blind.total_location_kg) == (None, None, None)
     assert blind.scope1_reason == "no interval of the period has a value"
     assert blind.scope2_location_kg == pytest.approx(4)
+
+
+def test_the_total_is_that_of_the_first_page() -> None:
+    """Of five intervals the import is known in four, the gas in four, both in three: (10 x 0.4 + 5 x 0.2) x 3."""
+    gas = meter("gas", "fuel", weight=1.0, kg_per_kwh=0.2)
+    values = {"grid": [10.0] * 4 + [NAN], "it": [5.0] * 5, "gas": [NAN] + [5.0] * 4}
+    site = a_site(ROLES, gas, factors=FIXED)
+    found = of(site, **values)
+    assert [found.scope1_kg, found.scope2_location_kg, found.total_location_kg] == pytest.approx([3, 12, 15])
+    assert [found.usable, found.location.usable, found.metered[0].usable] == pytest.approx([0.6] * 3)
+    assert found.total_market_kg == pytest.approx(3 + 3)
+    assert book(cells(values), site).amount("s", "carbon_location", Interval(T0, T0 + 5 * GRID)) == (15, 0.6)
+    thin = carbon(a_period(site, values), 0.7)
+    assert [thin.scope1_kg, thin.scope2_location_kg, thin.usable] == pytest.approx([4, 16, 0.6])
+    assert (thin.total_location_kg, thin.total_market_kg) == (None, None)
 
 
 def test_a_meter_that_was_never_in_service_is_no_source() -> None:

@@ -101,7 +101,7 @@ def test_sizes(power: float | None, size: str) -> None:
 
 def test_sites_without_enough_coverage_are_named_and_left_out() -> None:
     without = kpi("pue", 9, 1, value=None, issues=[{"message": "40.0% of the window is usable"}])
-    shaky = kpi("pue", 9, 1, provisional=True, usable=0.8)
+    shaky = kpi("pue", 9, 1, provisional=True, usable=0.8, issues=[{"code": "coverage.provisional"}])
     found = fleet([report("a", kpi("pue", 150, 100)), report("b", without), report("c", shaky), report("d")])
     assert metric(group(found), "pue").value == 1.5
     assert metric(group(found), "pue").basis == "1 of 4 sites"
@@ -120,6 +120,28 @@ def test_other_bases_are_not_added_up() -> None:
     one, other = (kpi("wue", 5, 10, basis=basis) for basis in ("total_input", "potable"))
     found = metric(group(fleet([report("a", one), report("b", other)])), "wue")
     assert (found.value, found.basis) == (None, "not added up: potable, total input")
+
+
+def test_a_month_that_goes_on_is_added_up() -> None:
+    """What is provisional since the month is not over lacks no coverage."""
+    running = kpi("pue", 150, 100, provisional=True, issues=[{"code": "window.open"}])
+    found = fleet([report("a", running), report("b", running)])
+    assert metric(group(found), "pue").basis == "2 of 2 sites"
+    assert [each for each in found.left_out if each.kpi == "pue"] == []
+
+
+def test_fiscal_years_that_are_other_periods_are_left_out() -> None:
+    made = [report(site, kpi("pue", 150, 100)) for site in "abc"]
+    made[0]["period"] |= {"key": "FY2026", "name": "1 July 2026 to 30 June 2027", "window": "fiscal_year"}
+    for each in made[1:]:
+        each["period"] |= {"key": "FY2026", "name": "1 April 2026 to 31 March 2027", "window": "fiscal_year"}
+    found = fleet(made)
+    assert found.period["name"] == "1 April 2026 to 31 March 2027"
+    assert metric(group(found), "pue").basis == "2 of 3 sites"
+    assert [each.basis for each in found.totals if each.value is not None] == ["2 of 3 sites"] * 3
+    assert {(each.site, each.reason) for each in found.left_out if each.kpi in ("pue", "energy", "cost")} == {
+        ("a", "another period: 1 July 2026 to 30 June 2027")
+    }
 
 
 def test_drafts_are_named() -> None:

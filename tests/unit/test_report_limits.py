@@ -104,3 +104,11 @@ def test_every_table_says_where_it_comes_from() -> None:
         assert [step.since for step in table.steps] == sorted(step.since for step in table.steps)
         assert table.draft == ("draft" in name)
         json.dumps(asdict(one(name, date(2031, 1, 1))))
+
+
+def test_a_provisional_pue_decides_nothing() -> None:
+    limit = one("enefg-existing", date(2028, 1, 1), start_of_operation=OLD)
+    assert judge(limit, 1.1).verdict == "met"
+    found = judge(limit, 1.1, provisional=True)
+    assert (found.verdict, found.grade, found.margin) == ("provisional", None, None)
+    assert judge(limit, None, provisional=True).verdict == "no value"

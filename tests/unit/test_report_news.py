@@ -70,6 +70,26 @@ def test_amounts_are_written_as_on_the_first_page() -> None:
     assert "Energy (E_DC) 4,500.0 -> 4,511.3 MWh." in issued(document, BASE, NOW).annotations["summary"]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "pue.current", "old": 1.2345, "new": None}, "PUE 1.234 -> \u2013"),
+        ({"name": "pue.previous", "old": 1.23449, "new": 1.23448}, "PUE 1.23449 -> 1.23448"),
+        ({"name": "pue.previous", "old": 1.234567812, "new": 1.234567813}, "PUE 1.2345678"),
+        ({"name": "energy.current", "unit": "kWh", "old": 4511300.0, "new": 4511301.0}, "4,511.3 -> 4,511.301 MWh"),
+    ],
+)
+def test_a_change_is_told_with_digits_that_tell_it(change: dict[str, Any], said: str) -> None:
+    document = reporting.full()
+    if change["new"] is None:
+        document["headlines"][0]["current"] |= {"value": None, "shown": "\u2013"}
+    document["revisions"][-1]["changes"] = [{"label": "PUE", "unit": "1"} | change]
+    told = issued(document, BASE, NOW).annotations["summary"]
+    assert said in told
+    old, new = told.partition(": ")[2].partition(". Reason")[0].split(" -> ")
+    assert old.split()[-1] != new.split()[0]
+
+
 def test_a_message_without_an_address_has_no_links() -> None:
     title, body = message_of([issued(first(), "", NOW)], "")
     assert title == "[ISSUED] rz1: report of October 2026"

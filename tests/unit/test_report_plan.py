@@ -29,8 +29,9 @@ def keys(
     data_from: int | None = 0,
     live: int = EVER,
     issued: Collection[str] = (),
+    least: float = 0.0,
 ) -> list[str]:
-    found = due(where or site(), since, data_from, live, parse_iso(now), delay, issued)
+    found = due(where or site(), since, data_from, live, parse_iso(now), delay, issued, least)
     assert {each.site for each in found} <= {"s"}
     return [each.key for each in found]
 
@@ -39,7 +40,7 @@ def test_a_month_is_due_when_the_delay_after_its_local_end_has_passed_and_not_be
     # Berlin: October 2026 ends at 23:00 UTC, as winter time has begun in it.
     assert keys("2026-11-03T22:59:59Z") == []
     assert keys("2026-11-03T23:00:00Z") == ["2026-10"]
-    (one,) = due(site(), "2026-10", 0, EVER, parse_iso("2026-12-01T00:00:00Z"), 3 * DAY, ())
+    (one,) = due(site(), "2026-10", 0, EVER, parse_iso("2026-12-01T00:00:00Z"), 3 * DAY, (), 0.5)
     assert iso(one.at) == "2026-11-03T23:00:00Z"
 
 
@@ -99,6 +100,16 @@ def test_nothing_is_due_of_the_time_before_there_were_data() -> None:
     # The data begin with November: October ended just then.
     assert keys(now, data_from=parse_iso("2026-10-31T23:00:00Z")) == ["2026-11"]
     assert keys(now, data_from=parse_iso("2026-10-31T22:45:00Z")) == ["2026-10", "2026-11"]
+
+
+def test_a_period_whose_data_begin_too_late_for_any_figure_is_not_due() -> None:
+    """Half of November 2026 in Berlin is from 16 November, 00:00 on; nearly all of the year 2026 is gone by then."""
+    now, half = "2027-06-01T00:00:00Z", parse_iso("2026-11-15T23:00:00Z")
+    for data_from, first in ((half, ["2026-11", "2026-12"]), (half + 1, ["2026-12"])):
+        found = keys(now, "2026-11", data_from=data_from, least=0.5)
+        assert found == [*first, *(f"2027-{month:02}" for month in range(1, 5))]
+    assert "2026" in keys(now, "2026-11", data_from=half, least=0.0)
+    assert "2027" in keys("2028-06-01T00:00:00Z", "2026-11", data_from=half, least=0.5)
 
 
 def test_a_report_speaks_of_all_that_it_compares_itself_with() -> None:

@@ -26,7 +26,7 @@ def row(id: str, kind: str, status: str, kwh: float, start: int, end: int, retir
 
 
 def of(site: Site, span: Interval | None = None, **values: list[float]) -> Renewables:
-    return renewables(a_period(site, values, span))
+    return renewables(a_period(site, values, span), 0.0)
 
 
 def by_source(found: Renewables) -> dict[str, tuple[float, float]]:

@@ -298,6 +298,31 @@ def test_killed_between_the_issue_and_the_outbox_it_is_issued_once_and_told_all_
     assert kept.made == ["2026-10"]
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_report_that_cannot_be_told_holds_up_no_other(
+    kept: Scheduled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, crash: bool
+) -> None:
+    """Neither where it was issued just now nor where a process died in between."""
+    if crash:
+        kept.crash = True
+        with pytest.raises(SystemExit):
+            kept.run(DUE)
+        kept.crash = False
+        kept.restart()
+
+    def speechless(*_: object) -> None:
+        raise KeyError("label")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wattwell.engine.report_schedule.issued", speechless)
+        kept.run(DUE)
+    assert kept.listed() == [("2026-10", 1)]
+    assert "nobody can be told of it" in caplog.text
+    kept.started("2026-12-04T00:00:00Z")
+    assert kept.listed() == [("2026-10", 1), ("2026-11", 1)]
+    assert kept.waiting == ["issued: report of November 2026"]
+
+
 def test_killed_before_the_issue_its_turn_comes_again(kept: Scheduled, monkeypatch: pytest.MonkeyPatch) -> None:
     def dies(*_: object) -> None:
         raise SystemExit

@@ -59,7 +59,7 @@ def test_the_unit_suits_the_largest_amount() -> None:
 )
 def test_no_litre_that_comes_in_counts_twice(more: Meter, amounts: dict[str, float], parts: dict[str, float]) -> None:
     site = a_site({"tap": "water_potable"}, more)
-    found = water(a_period(site, steady(site, tap=10, **amounts)))
+    found = water(a_period(site, steady(site, tap=10, **amounts)), 0.5)
     assert named(found.sources) == parts
     assert named(found.uses) == {"other": sum(parts.values())}
 
@@ -76,7 +76,7 @@ def test_no_litre_that_comes_in_counts_twice(more: Meter, amounts: dict[str, flo
 def test_water_that_is_returned_is_no_use_without_a_meter(meters: tuple[str, ...], uses: dict[str, float]) -> None:
     roles = {"tower": "water_tower_makeup", "drain": "water_blowdown", "back": "water_returned"}
     site = a_site({"main": "water_input"} | {name: roles[name] for name in meters})
-    found = water(a_period(site, steady(site, main=10, tower=8, drain=2, back=3)))
+    found = water(a_period(site, steady(site, main=10, tower=8, drain=2, back=3)), 0.5)
     assert named(found.uses) == uses
     assert found.cycles == (4 if "drain" in meters else None)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.collecting import site as bare_site
-from wattwell.engine.report_spans import Spans, month_key, months, spans
+from wattwell.engine.report_spans import Spans, month_key, spans
 from wattwell.errors import UsageError
 from wattwell.intervals import iso, parse_iso
 from wattwell.model import Site
@@ -69,15 +69,6 @@ def test_years_of_both_calendars() -> None:
     assert ends(fiscal, "current") == ("2025-03-31T22:00:00Z", "2026-03-31T22:00:00Z")
     assert fiscal.over
     assert fiscal.current.name == "fiscal_year"
-
-
-def test_the_months_of_a_year_meet_and_fill_it() -> None:
-    for key in ("2025", "FY2025"):
-        whole = of(key)
-        parts = months(site(), whole, parse_iso(LIVE))
-        assert len(parts) == 12
-        assert [each.full.start for each in parts[1:]] == [each.full.end for each in parts[:-1]]
-        assert (parts[0].full.start, parts[-1].full.end) == (whole.full.start, whole.full.end)
 
 
 def test_the_month_of_an_instant_is_the_local_one() -> None:

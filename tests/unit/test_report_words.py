@@ -138,7 +138,7 @@ def day(site: Site, values: Any = DAYLONG) -> PeriodData:
 def test_key_metrics_are_in_the_units_of_sustainability_reports() -> None:
     site = a_year(factors={"grid_kg_per_kwh": Factor(constant=0.5)})
     data, values = day(site), values_of(site, cells(DAYLONG))
-    found = {each.name: (each.shown, each.unit, each.basis) for each in metrics(data, values, carbon(data), 0.5)}
+    found = {each.name: (each.shown, each.unit, each.basis) for each in metrics(data, values, carbon(data, 0.5), 0.5)}
     assert found["electricity"] == ("2.9", "MWh", "metered")
     assert found["it"] == ("1.9", "MWh", "category 1")
     assert found["water"] == ("1.0", "m3", "total input")
@@ -182,7 +182,7 @@ def test_the_gate_sees_a_figure_that_is_withheld() -> None:
     site = a_year()
     swapped = {**DAYLONG, "ups": [40.0] * 96}
     data = day(site, swapped)
-    found = checked(data, values_of(site, cells(swapped)), energy(data), water(data))
+    found = checked(data, values_of(site, cells(swapped)), energy(data), water(data, 0.5))
     assert {each.code for each in found if each.ok is False} == {"energy.it_above_dc", "pue.below_one"}
 
 

@@ -147,6 +147,56 @@ def test_a_correction_restates_the_months_that_compare_themselves_with_it(store:
     assert "pue.current" not in names
 
 
+def test_a_detail_that_changes_alone_is_restated(store: DuckdbStore) -> None:
+    """Blow-down is in no figure of the first page and in no KPI."""
+    counts = {"quantity": "water", "accumulation": "register", "max_rate": 100, "period": "1h", "max_gap": "2h"}
+    roles = {"tower": "water_tower_makeup", "drain": "water_blowdown"}
+    meters = [*METERS, *({"id": name, "role": role, **counts} for name, role in roles.items())]
+    put(store, "tower", 400.0)
+    put(store, "drain", 100.0)
+    engine = engine_of(store, meters=meters)
+    first = engine.issue_report("s", SEPTEMBER)["document"]
+    assert first["water"]["cycles"] == pytest.approx(4)
+    at = parse_iso("2026-09-15T00:30:00Z")
+    final = 100.0 * (at - START) / HOUR + 20_000
+    engine.correct(
+        [
+            Correction(
+                site="s",
+                meter="drain",
+                at=at,
+                event="replacement",
+                final=final,
+                first=final - 20_000,
+                author="ann",
+                reason="worn",
+            )
+        ]
+    )
+    engine.refresh()
+    outcome = engine.issue_report("s", SEPTEMBER)
+    second = outcome["document"]
+    assert (outcome["new"], second["revision"]) == (True, 2)
+    assert second["water"]["cycles"] == pytest.approx(288 / 92)
+    assert {each["name"] for each in second["revisions"][1]["changes"]} == {
+        "section.water.cycles",
+        "section.water.blowdown",
+        "meter.drain",
+    }
+
+
+def test_a_provisional_pue_meets_no_limit(store: DuckdbStore) -> None:
+    """54.8 % of the 365 days to the end of September are known; the first two months of data are in the store."""
+    first = parse_iso("2026-10-01T00:00:00Z") - 200 * DAY
+    for meter, power in (("grid", 150.0), ("it", 100.0)):
+        put(store, meter, power, first, START)
+    limits = {"limits": ["gb40879-2021"], "facility": {"start_of_operation": "2020-05-01", "connected_power_kw": 500}}
+    (judged,) = engine_of(store, **limits).draft("s", SEPTEMBER)["limits"]
+    assert judged["value"] == pytest.approx(1.5)
+    assert judged["judgement"] == {"verdict": "provisional", "grade": None, "margin": None}
+    assert judged["span"] == "the 365 days to 2026-09-30; provisional, 54.8% is usable"
+
+
 def test_another_configuration_is_named_as_the_reason(store: DuckdbStore) -> None:
     engine_of(store).issue_report("s", SEPTEMBER)
     prices = {"currency": "EUR", "electricity_per_kwh": 0.1, "water_per_m3": 2.0}

@@ -34,7 +34,8 @@ class Exports:
         live: Callable[[str], int],
         lock: threading.Lock,
     ) -> None:
-        """``live`` gives the edge up to which a site's data came; ``lock`` is held while figures change."""
+        """``live`` gives the instant up to which a site's readings should have come; ``lock`` is held while figures
+        change."""
         self._sites = config.sites
         self._store = store
         self._book = book

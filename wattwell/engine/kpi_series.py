@@ -167,9 +167,10 @@ class KpiSeries:
         with self._lock:
             touched = {site for site, progress in self._progress.items() if progress.pending is not None}
             for each in changed:
-                if each.site in self._progress and self._progress[each.site].add(
-                    max(each.start, self._begin(each.site)), each.end + _REACH, now
-                ):
+                progress = self._progress.get(each.site)
+                if progress is None or each.start >= progress.tried:  # most are: where data begin need not be asked
+                    continue
+                if progress.add(max(each.start, self._begin(each.site)), each.end + _REACH, now):
                     touched.add(each.site)
             for site in touched:
                 self._progress[site].pending = None

@@ -84,8 +84,9 @@ class ReportMaker:
         with contextlib.suppress(StoreError):  # no fault of the figures: the next analysis tries again, and says so
             self._book.keep(self._told.clock())
         first_page = headlines(site, compared, amounts, self._rules)
-        emitted, used = carbon(data), energy(data)
-        renewed, balance = renewables(data), water(data, values["water_reclaimed_share"].value)
+        least = self._rules.provisional
+        emitted, used = carbon(data, least), energy(data)
+        renewed, balance = renewables(data, least), water(data, least, values["water_reclaimed_share"].value)
         step = "day" if asked.kind == "month" else "month"
         told, corrections = self._told_of(site, span), self._corrections(site, span)
         return Report(
@@ -97,13 +98,13 @@ class ReportMaker:
             inputs=self._inputs(site, digest.hex, first_page, corrections, told),
             headlines=first_page,
             kpis=tuple(kpi_document(value) for value in values.values() if not _lacks(value)),
-            metrics=metrics(data, values, emitted, self._rules.provisional),
+            metrics=metrics(data, values, emitted, least),
             rows=rows(data, step, self._rules),
-            demand=demand(data, self._rules.provisional),
-            weather=weather(data, "hour" if asked.kind == "month" else "day"),
+            demand=demand(data, least),
+            weather=weather(data, "hour" if asked.kind == "month" else "day", self._rules),
             energy=used,
             water=balance,
-            heat=heat(data, values),
+            heat=heat(data, values, least),
             renewables=renewed,
             carbon=emitted,
             carbon_free=hourly(data),
@@ -152,13 +153,20 @@ class ReportMaker:
         """Of a year that is over its own PUE is judged, else that of the 365 days up to the end of the data."""
         whole = asked.kind == "year" and asked.over
         window = asked.current if whole else asked.trailing
-        value = self._told.value(site.id, "pue", window).value
+        pue = self._told.value(site.id, "pue", window)
         zone, full = site.zone, asked.full
         days = (local_date(full.start, zone), local_date(full.end - 1, zone) + timedelta(days=1))
         last = local_date(max(window.interval.end - 1, window.interval.start), zone)
         span = asked.name if whole else f"the 365 days to {last}"
+        if pue.provisional:
+            span += f"; provisional, {pue.usable:.1%} is usable"
         return tuple(
-            Judged(limit=limit, value=value, span=span, judgement=judge(limit, value))
+            Judged(
+                limit=limit,
+                value=pue.value,
+                span=span,
+                judgement=judge(limit, pue.value, provisional=pue.provisional),
+            )
             for limit in limit_spans(site, *days)
         )
 

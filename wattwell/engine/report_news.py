@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from alerts.machine import Status
 from alerts.notification import Notification
+from analytics.report.headlines import SPANS
 
 ALERT = "WattwellReport"
 """The ``alertname`` of what is told of reports, by which a receiver tells it from alerts."""
@@ -16,6 +17,8 @@ _REASONS = 10
 _CHANGES = 7
 """As many as the first page has figures."""
 _DASH = "\u2013"
+_FINER: tuple[str, ...] = (",.6g", ",.9g", ",.12g", ",.17g")
+"""How values are written that the first page's digits do not tell apart, or that are not on it."""
 _SIZES = {"GWh": 1e6, "MWh": 1e3, "m3": 1e3, "t": 1e3, "%": 0.01}
 """Units of the first page in kWh, L, kg and shares."""
 _WRITTEN = {"m3": "m³"}
@@ -121,20 +124,24 @@ def _changed(document: Mapping[str, Any], name: str) -> str:
 
 
 def _change(change: Mapping[str, Any], headlines: Mapping[str, Mapping[str, Any]]) -> str:
-    """Old and new value, as the first page writes them where the figure stands on it."""
+    """Old and new value, as the first page writes them where the figure stands on it; with more digits if these are
+    the same."""
     headline = headlines.get(change["name"].partition(".")[0])
-    unit, size, digits = change["unit"], 1.0, None
+    unit, size, forms = change["unit"], 1.0, _FINER
     if headline is not None:
         unit = headline["unit"]
         size = _SIZES.get(unit, 1.0)
-        digits = len(headline["current"]["shown"].partition(".")[2])
+        forms = (*_as_printed(headline), *_FINER)
+    sides = [None if change[side] is None else change[side] / size for side in ("old", "new")]
+    texts = [[_DASH if each is None else format(each, form) for each in sides] for form in forms]
+    old, new = next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
+    return f"{change['label']} {old} -> {_with(new, unit)}"
 
-    def written(value: float | None) -> str:
-        if value is None:
-            return _DASH
-        return f"{value:,.6g}" if digits is None else f"{value / size:,.{digits}f}"
 
-    return f"{change['label']} {written(change['old'])} -> {_with(written(change['new']), unit)}"
+def _as_printed(headline: Mapping[str, Any]) -> list[str]:
+    """The format of a line's first span with a value; nothing where none has one."""
+    shown = [headline[span]["shown"] for span in SPANS if headline[span]["value"] is not None]
+    return [f",.{len(each.partition('.')[2])}f" for each in shown[:1]]
 
 
 def _findings(found: Sequence[Mapping[str, Any]]) -> str:

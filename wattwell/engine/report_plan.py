@@ -26,13 +26,21 @@ class Due:
 
 
 def due(
-    site: Site, since: str, data_from: int | None, live: int, now: int, delay: int, issued: Collection[str]
+    site: Site,
+    since: str,
+    data_from: int | None,
+    live: int,
+    now: int,
+    delay: int,
+    issued: Collection[str],
+    least: float,
 ) -> tuple[Due, ...]:
     """The months, years and fiscal years of a site that ended at least ``delay`` ago and are not issued, oldest first.
 
     ``since`` is the first local month that counts (2026-10); a year counts by its last month. ``data_from`` is the
-    start of the site's first interval, None before there is any: what ended before is not due. ``live`` is the edge up
-    to which data came: what has not ended by then is not over yet.
+    start of the site's first interval, None before there is any: what has less than the share ``least`` after it is not
+    due, since no figure of it can have a value. ``live`` is the instant up to which readings should have come: what has
+    not ended by then is not over yet.
     """
     if data_from is None:
         return ()
@@ -43,7 +51,7 @@ def due(
         (span.end, order, key)
         for order, window in enumerate(_windows(site))
         for span, key in _ended(site, window, first, last)
-        if key not in issued
+        if key not in issued and span.end - max(span.start, data_from) >= least * span.width
     ]
     return tuple(Due(site=site.id, key=key, at=end + delay) for end, _, key in sorted(found))
 

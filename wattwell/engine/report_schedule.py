@@ -76,7 +76,7 @@ class ReportSchedule:
         live: Callable[[str], int],
         tell: Tell,
     ) -> None:
-        """``live`` gives the edge up to which a site's data came."""
+        """``live`` gives the instant up to which a site's readings should have come."""
         self._config = config
         self._settings = config.reports
         self._store = store
@@ -130,10 +130,11 @@ class ReportSchedule:
             since = self._settings.since or self._known().since.get(site.id)
             if since is None:
                 continue
-            live, delay, keys = self._live(site.id), self._settings.delay, self._reports.keys(site.id)
-            if due(site, since, -_EVER, live, now, delay, keys):
+            live, delay, least = self._live(site.id), self._settings.delay, self._config.provisional
+            keys = self._reports.keys(site.id)
+            if due(site, since, -_EVER, live, now, delay, keys, least):
                 extent = self._store.extent(site.id)
-                yield from due(site, since, None if extent is None else extent[0], live, now, delay, keys)
+                yield from due(site, since, None if extent is None else extent[0], live, now, delay, keys, least)
 
     def _look_again(self, now: int) -> bool:
         """Looks at one of the touched reports; each site's at most once a day."""
@@ -160,7 +161,7 @@ class ReportSchedule:
         if reasons:
             self._refuse(site, key, before + 1, reasons, now)
         else:
-            self._end(site, key, None, [issued(document, self._page, now)] if new else [])
+            self._end(site, key, None, self._news(site, key, lambda: document, now) if new else [])
         if new:
             _log.info("report %s of %s: revision %d is issued", key, site, document["revision"])
         return not reasons
@@ -179,9 +180,20 @@ class ReportSchedule:
         """What was being made when it broke off: told, if it was issued; else its turn comes again."""
         site, key, before = pending
         made = site in self._config.sites and self._reports.latest(site, key) > before
-        told = [issued(self._reports.report(site, key), self._page, now)] if made else []
+        told = self._news(site, key, lambda: self._reports.report(site, key), now) if made else []
         refusal = None if made else self._known().refused.get(site, {}).get(key)
         self._end(site, key, refusal, told)
+
+    def _news(self, site: str, key: str, document: Callable[[], Document], now: int) -> list[Notification]:
+        """What people are told of a report that is issued.
+
+        Nothing, and the log says why, where it cannot be read or put into words: it would hold up all others for ever.
+        """
+        try:
+            return [issued(document(), self._page, now)]
+        except Exception:  # noqa: BLE001 - whatever it is, it concerns this report alone; a lost store fails next
+            _log.exception("report %s of %s is issued, but nobody can be told of it; all else goes on", key, site)
+            return []
 
     def _refuse(self, site: str, key: str, revision: int, reasons: tuple[str, ...], now: int) -> None:
         known = self._known().refused.get(site, {}).get(key)

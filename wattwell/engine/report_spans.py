@@ -48,9 +48,9 @@ class Spans:
 
 
 def spans(site: Site, key: str, live: int) -> Spans:
-    """The spans of ``2026-10``, ``2026`` or ``FY2026``, which begins in 2026; ``live``: the edge up to which data came.
+    """The spans of ``2026-10``, ``2026`` or ``FY2026``, which begins in 2026; UsageError for another key.
 
-    UsageError for another key.
+    ``live``: the instant up to which readings should have come.
     """
     window, first = _first(site, key)
     full = _calendar(site, window, first)
@@ -76,15 +76,6 @@ def spans(site: Site, key: str, live: int) -> Spans:
         fiscal=Window(name=None, interval=since("fiscal_year")),
         trailing=Window(name="365d", interval=Interval(end - 365 * DAY, end)),
     )
-
-
-def months(site: Site, whole: Spans, live: int) -> tuple[Spans, ...]:
-    """The months of a year, those to come among them."""
-    first, found = _first(site, whole.key)[1], []
-    for _ in range(12):
-        found.append(spans(site, f"{first.year:04}-{first.month:02}", live))
-        first = calendar_next("month", first)
-    return tuple(found)
 
 
 def month_key(site: Site, instant: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from analytics.report.compare import changes
-from analytics.report.fleet import FleetReport, fleet
+from analytics.report.fleet import FleetReport
 from analytics.report.gate import breaches
 from analytics.report.model import Change, Report, Revision
 from wattwell.config.settings import Config
@@ -57,7 +57,7 @@ class Reports:
         live: Callable[[str], int],
         lock: threading.Lock,
     ) -> None:
-        """``make`` builds a draft; ``live`` gives the edge up to which a site's data came.
+        """``make`` builds a draft; ``live`` gives the instant up to which a site's readings should have come.
 
         ``lock`` is held while interval values change.
         """
@@ -112,10 +112,6 @@ class Reports:
                 of = (site, each["window"])
                 found[of] = max(parse_iso(each["issued_at"]) / SECOND, found.get(of, 0.0))
         return found
-
-    def fleet(self, key: str) -> Document:
-        """All sites over one month or year: of each the revision in force, or a draft."""
-        return plain(fleet([self.report(site, key) for site in self._config.sites]))
 
     # -- issuing ----------------------------------------------------------------------------------------------
 
