@@ -7,7 +7,9 @@
   the collectors, ``remote_readings_per_second`` until VictoriaMetrics has acknowledged them;
   ``messages_per_cpu_second`` of the collectors' processor time, which says what more cores would bring.
 * ``killed``: a paced load; at a third of it one of the two is killed, and started anew when all is published. What
-  VictoriaMetrics then shows is counted against what was published; exit code 1 where a reading is lost or doubled.
+  VictoriaMetrics then shows is compared with what was published, reading by reading: ``lost``, ``doubled`` (shown more
+  than once) and ``strange`` ones; exit code 1 where there are any. ``sent_twice``: samples that it took again and shows
+  once, as Wattwell asks it to (``-dedup.minScrapeInterval=1ms``).
 
 Collectors, broker, store and publisher share this machine's cores, each collector bound to one of them.
 """
@@ -17,13 +19,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,7 @@ from pour import SITE_METERS
 
 from wattwell.config.settings import RemoteSettings
 from wattwell.intervals import HOUR
+from wattwell.store.marks import FIELDS
 from wattwell.store.victoriametrics import VictoriaMetrics
 
 OWN, AMID, BOTH = "wattwell/#", "$share/amid/wattwell/#", "$share/both/wattwell/#"
@@ -57,6 +62,11 @@ def victoria_metrics(folder: Path) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+
+
+def now() -> int:
+    """Microseconds UTC, whole milliseconds."""
+    return time.time_ns() // 1_000_000 * 1000
 
 
 def _answers(url: str) -> bool:
@@ -92,12 +102,22 @@ class Bench:
     def held(self) -> int:
         """Readings that the store shows, repeated ones included."""
         httpx.get(f"{self.store}/internal/force_flush", timeout=30).raise_for_status()
-        sink = VictoriaMetrics.open(RemoteSettings(url=self.store), {})
-        try:
-            now = time.time_ns() // 1_000_000 * 1000
-            return sum(sink.count_by_meter(now - HOUR, now + HOUR).values())
-        finally:
-            sink.close()
+        with closing(VictoriaMetrics.open(RemoteSettings(url=self.store), {})) as sink:
+            return sum(sink.count_by_meter(now() - HOUR, now() + HOUR).values())
+
+    def shown(self, since: int) -> Counter[float]:
+        """How often the store shows each value of the time from ``since`` on."""
+        httpx.get(f"{self.store}/internal/force_flush", timeout=30).raise_for_status()
+        with closing(VictoriaMetrics.open(RemoteSettings(url=self.store), {})) as sink:
+            found = sink.read_sites(["s0"], since, now() + HOUR)
+        return Counter(sample.value for samples in found.values() for sample in samples)
+
+    def repeated(self) -> int:
+        """Samples that the store took and does not show, since it has the same ones."""
+        with closing(VictoriaMetrics.open(RemoteSettings(url=self.store), {})) as sink:
+            marks = len(sink.marks(now() - HOUR, now() + HOUR)) * len(FIELDS)
+        rows = re.findall(r"^vm_rows_inserted_total\S* (\d+)", httpx.get(f"{self.store}/metrics").text, re.MULTILINE)
+        return sum(map(int, rows)) - marks - self.held()
 
 
 def running(where: tuple[Path, str], number: int) -> Any:
@@ -148,7 +168,7 @@ def flood(bench: Bench, names: Sequence[str], pattern: str, count: int) -> dict[
 
 def killed(bench: Bench, rate: float, seconds: float) -> dict[str, Any]:
     """One of two is killed amid the load."""
-    before, count = bench.held(), round(rate * seconds)
+    since, before, count = now(), bench.held(), round(rate * seconds)
     first, second = (bench.configure(name, AMID) for name in ("killed-1", "killed-2"))
     with running(second, 1):
         with running(first, 0) as victim:
@@ -163,14 +183,17 @@ def killed(bench: Bench, rate: float, seconds: float) -> dict[str, Any]:
             soak.await_(lambda: bench.held() - before >= count, "the killed one's readings have come", 120)
             back = time.monotonic() - began
             soak.await_(lambda: total([first[1], second[1]], "wattwell_spool_readings") == 0, "the spools are empty")
-    shown = bench.held() - before
+    shown = bench.shown(since)
+    published = {number + 0.5 for number in range(count)}
     return {
         "messages": count,
         "messages_per_second": rate,
         "share_of_the_other_when_all_was_published": round(alone / count, 3),
         "seconds_to_all_after_the_restart": round(back, 1),
-        "lost": max(0, count - shown),
-        "doubled": max(0, shown - count),
+        "lost": len(published - shown.keys()),
+        "doubled": sum(times - 1 for times in shown.values()),
+        "strange": len(shown.keys() - published),
+        "sent_twice": bench.repeated(),
     }
 
 
@@ -190,7 +213,7 @@ def main() -> None:
                 "one": flood(bench, ["alone"], OWN, options.messages),
                 "two": flood(bench, ["two-1", "two-2"], BOTH, options.messages),
             }
-    whole = not any(result["killed"][name] for name in ("lost", "doubled"))
+    whole = not any(result["killed"][name] for name in ("lost", "doubled", "strange"))
     whole = whole and not result["one"]["missing"] and not result["two"]["missing"]
     print(json.dumps({"benchmark": "shared", "cpus": psutil.cpu_count(), **result}, indent=2))
     sys.exit(0 if whole else 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import TypeVar
 
 from paho.mqtt.client import Client
@@ -153,6 +154,13 @@ def explain_refusal(settings: MqttSettings, reason: ReasonCode) -> str:
     if name == "Client identifier not valid":
         return f"{broker} for client {settings.client_id}; set another mqtt.client_id."
     return f"{broker}; see the broker's log."
+
+
+def explain_unheard(filters: Sequence[str], reasons: Sequence[ReasonCode]) -> str | None:
+    """Which filters the broker refused, with the remedy; None where it granted all."""
+    pairs = zip(filters, reasons, strict=False)
+    refused = ", ".join(f"{pattern} ({reason})" for pattern, reason in pairs if reason.is_failure)
+    return f"The broker refused to send {refused}; allow it in the broker's ACL." if refused else None
 
 
 def explain_loss(settings: MqttSettings, reason: ReasonCode, *, answered: bool, soon: bool) -> str:

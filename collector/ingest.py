@@ -124,7 +124,7 @@ class Ingestor:
         self._nodes = EdgeNodes(self.router.devices, store)
         self._decoders = {**DECODERS, SPARKPLUG: self._nodes.host.points}
         self._late = config.late
-        self._store = store
+        self.store = store
         self._clock = clock
         self._passed = passed
         self._guard: ClockGuard | None = None
@@ -167,7 +167,7 @@ class Ingestor:
         try:
             asked = self._nodes.restore() | self._nodes.save(final=final)
             if self._unsaved and due:
-                self._store.save_states({UNMAPPED_STATE: _write_unmapped(self.unmapped())})
+                self.store.save_states({UNMAPPED_STATE: _write_unmapped(self.unmapped())})
                 self._saved_at, self._unsaved, self._new_topic, asked = self._passed(), False, False, True
         except StoreError as error:
             self._refused(error, ())
@@ -202,7 +202,7 @@ class Ingestor:
         """The messages with arrival times that can be believed; ClockError while the machine's clock cannot be."""
         now = self._clock()
         if self._guard is None:
-            self._guard = ClockGuard(max(self._store.last_readings().values(), default=now))
+            self._guard = ClockGuard(max(self.store.last_readings().values(), default=now))
         if fault := self._guard.fault(now, self._passed()):
             raise ClockError(fault)
         stale = self._guard.stale_before
@@ -225,7 +225,7 @@ class Ingestor:
         return Normalised(batch.readings, refused + batch.rejects)
 
     def _commit(self, batch: Normalised, messages: Sequence[Message]) -> None:
-        self._store.commit(batch.readings, batch.rejects)
+        self.store.commit(batch.readings, batch.rejects)
         self._nodes.save()  # after the readings: what a crash comes between is sent again, and told again
         sites = self._accepted_by_site(batch)
         now = self._clock()
@@ -280,7 +280,7 @@ class Ingestor:
 
     def _register(self) -> OrderedDict[str, Unmapped]:
         if self._unmapped is None:
-            stored = read_unmapped(self._store.load_state(UNMAPPED_STATE))
+            stored = read_unmapped(self.store.load_state(UNMAPPED_STATE))
             self._unmapped = OrderedDict((entry.topic, entry) for entry in stored)
             self._proposals = sum(len(entry.proposals) for entry in stored)
         return self._unmapped

@@ -26,8 +26,10 @@ from collector.dialects.base import Message
 from collector.ingest import Ingestor
 from collector.packets import Publication
 from collector.scalars import SHOWN
+from collector.subscriptions import Subscriptions
 from collector.wire import WiredClient
 from wattwell.config.settings import MqttSettings
+from wattwell.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +115,7 @@ class MqttCollector:
         """``first_delay`` and ``longest_delay`` bound the back-off between attempts to connect, in seconds."""
         self._settings = settings
         self._filters = settings.subscribe or ingestor.router.filters()
+        self._subscriptions = Subscriptions(ingestor.store, self._filters)
         self._ingestor = ingestor
         self._clock = clock
         self._first_delay = first_delay
@@ -228,6 +231,7 @@ class MqttCollector:
             client.on_connect = lambda *event: self._on_connect(event[0], event[3])
             client.on_disconnect = lambda *event: self._on_disconnect(event[3])
             client.on_subscribe = lambda *event: self._on_subscribe(event[3])
+            client.on_unsubscribe = lambda *event: self._on_unsubscribe(event[3])
             client.on_message = lambda *event: self._on_message(client, event[2])
             self._client = client
             connection.connect(client, self._settings)
@@ -254,18 +258,38 @@ class MqttCollector:
         self._answered = True
         if reason.is_failure:
             self._note(connected=False, error=connection.explain_refusal(self._settings, reason))
-        elif self._filters:
+            return
+        outdated = self._outdated()
+        if self._filters:
             connection.subscribe(client, self._settings, self._filters)
         else:
             self._note(connected=True, error=None)
+        if outdated:
+            client.unsubscribe(outdated)
+
+    def _outdated(self) -> list[str]:
+        """What our session has from an earlier configuration."""
+        try:
+            return self._subscriptions.outdated()
+        except StoreError as error:
+            log.warning("What earlier configurations subscribed to is not given up before the next connect: %s", error)
+            return []
+
+    def _on_unsubscribe(self, reasons: Sequence[ReasonCode]) -> None:
+        refused = next((reason for reason in reasons if reason.is_failure), None)
+        if refused is not None:
+            log.warning("The broker goes on sending what an earlier configuration subscribed to (%s).", refused)
+            return
+        try:
+            self._subscriptions.given_up()
+        except StoreError as error:
+            log.warning("What the broker gave up is given up once more at the next connect: %s", error)
 
     def _on_subscribe(self, reasons: Sequence[ReasonCode]) -> None:
-        pairs = list(zip(self._filters, reasons, strict=False))
-        refused = [f"{pattern} ({reason})" for pattern, reason in pairs if reason.is_failure]
+        pairs = zip(self._filters, reasons, strict=False)
         weak = [pattern for pattern, reason in pairs if not reason.is_failure and reason.value == 0]
-        if refused:
-            listed = ", ".join(refused)
-            self._note(connected=False, error=f"The broker refused to send {listed}; allow it in the broker's ACL.")
+        if (refusal := connection.explain_unheard(self._filters, reasons)) is not None:
+            self._note(connected=False, error=refusal)
         elif weak:
             listed = ", ".join(weak)
             self._note(connected=True, error=f"The broker grants only QoS 0 for {listed}; messages may get lost.")

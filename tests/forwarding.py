@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from tests.support import T0
 from wattwell.app.forward import Forwarder
@@ -14,7 +15,7 @@ from wattwell.errors import RemoteStoreError
 from wattwell.intervals import SECOND
 from wattwell.model import MeterKey
 from wattwell.store.duckdb import DuckdbStore
-from wattwell.store.outbox import START, Outgoing, Refusal
+from wattwell.store.outbox import START, Outgoing, Refusal, TooManyRefused
 
 FLUSH = 45.0
 """Seconds after which the server has on disk what it acknowledged."""
@@ -31,18 +32,26 @@ class Server:
     now: float = 0.0
     """Seconds."""
     up: bool = True
+    full: bool = False
+    """Whether it answers, and takes nothing."""
     starts: int = 1
     disk: dict[Identity, set[float]] = field(default_factory=dict)
     memory: list[tuple[float, Identity, float]] = field(default_factory=list)
     written: int = 0
     poison: frozenset[float] = frozenset()
     """Values that it refuses for good."""
+    too_many: int | None = None
+    """Readings of which it does not tell any more which of them it refuses."""
     break_after: int | None = None
     """Readings that the next write takes before it fails."""
 
     def write(self, readings: Outgoing) -> list[Refusal]:
         """Takes readings but those that it refuses, or some of them and then breaks off."""
         self._reachable()
+        if self.full:
+            raise RemoteStoreError("full")
+        if self.too_many is not None and len(readings) > self.too_many and self.poison & set(readings.value.tolist()):
+            raise TooManyRefused("too many")
         refused = []
         for count, (identity, value) in enumerate(samples(readings)):
             if count == self.break_after:
@@ -91,6 +100,21 @@ def samples(readings: Outgoing) -> list[tuple[Identity, float]]:
         ((readings.keys[meter], at // 1000, revision, at % 1000 if apart else None), value)
         for meter, at, value, revision, apart in zip(*(each.tolist() for each in columns), strict=True)
     ]
+
+
+def outgoing(*rows: tuple[MeterKey, int]) -> Outgoing:
+    """Readings at microseconds after T0."""
+    keys = tuple(dict.fromkeys(key for key, _ in rows))
+    count = len(rows)
+    return Outgoing(
+        keys=keys,
+        meter=np.array([keys.index(key) for key, _ in rows], np.int64),
+        at=np.array([T0 + at for _, at in rows], np.int64),
+        value=np.ones(count),
+        revision=np.zeros(count, np.int64),
+        apart=np.zeros(count, np.bool_),
+        last=START,
+    )
 
 
 @dataclass

@@ -10,11 +10,21 @@ from tests import reporting
 from wattwell.errors import UnknownError, UsageError
 
 Document = dict[str, Any]
+
+
+def cooling_alone() -> Document:
+    """October without E_DC and E_IT; its cooling is known."""
+    found = reporting.full()
+    found["energy"] |= {"sources": None, "uses": None}
+    return found
+
+
 MADE: dict[str, Callable[[], Document]] = {
     "2026-10": reporting.full,
     "2026-09": reporting.empty,
     "2026-11": reporting.provisional,
     "2026-08": lambda: reporting.named(reporting.LONG),
+    "2026-06": cooling_alone,
     "2026-07": lambda: reporting.named(reporting.HOSTILE),
     "2026": reporting.year,
     "FY2026": reporting.year,

@@ -139,18 +139,38 @@ class Influx:
         text = self.answers.pop(0) if self.answers else self._samples(json.loads(request.body)["query"])
         return 200, {"Content-Type": "text/csv; charset=utf-8"}, text.replace("\n", "\r\n").encode()
 
+    @property
+    def readings(self) -> dict[str, str]:
+        """The points that are readings."""
+        return {series: fields for series, fields in self.points.items() if series.startswith("wattwell_reading,")}
+
     def _samples(self, query: str) -> str:
-        """The points that a query for the samples of a meter asks for; the least of Flux that serves."""
-        asked = re.search(r"start: (\S+), stop: (\S+)\).*r\.site == \"(.*)\" and r\.meter == \"(.*)\"\)", query)
-        assert asked is not None, f"record an answer to {query}"
-        head = "#datatype,string,long,dateTime:RFC3339,double,string\n#group,false,false,false,false,true\n"
-        rows = [head + "#default,_result,,,,\n,result,table,_time,_value,revision\n"]
+        """What a query for samples or marks asks for; the least of Flux that serves."""
+        span = re.search(r"start: (\S+), stop: (\S+)\)", query)
+        assert span is not None, f"record an answer to {query}"
+        measurement = re.search(r"r\._measurement == \"(.*?)\"", query)
+        assert measurement is not None
+        sites = re.findall(r"r\.site == \"(.*?)\"", query)
+        meters = re.findall(r"r\.meter == \"(.*?)\"", query)
+        columns = ("site", "meter", "by", "revision", "_field")
+        head = f"#datatype,string,long,dateTime:RFC3339,double{',string' * len(columns)}\n"
+        rows = [
+            head + f"#group,false,false,false,false{',true' * len(columns)}\n#default,_result,,,{',' * len(columns)}\n"
+        ]
+        rows.append(f",result,table,_time,_value,{','.join(columns)}\n")
         for series, fields in self.points.items():
-            found = re.fullmatch(r"wattwell_reading,site=(.*?),meter=(.*?),unit=.*?(?:,revision=(\d+))? (\d+)", series)
-            if found and (found[1], found[2]) == (asked[3], asked[4]):
-                at = int(found[4])
-                if parse_iso(asked[1]) <= at < parse_iso(asked[2]):
-                    rows.append(f",,0,{iso(at)},{fields.removeprefix('value=')},{found[3] or ''}\n")
+            name, *pairs = re.split(r"(?<!\\),", series.rpartition(" ")[0])
+            halves = (re.split(r"(?<!\\)=", pair) for pair in pairs)
+            tags = {key: re.sub(r"\\(.)", r"\1", value) for key, value in halves}
+            at = int(series.rpartition(" ")[2])
+            if name != measurement[1] or not parse_iso(span[1]) <= at < parse_iso(span[2]):
+                continue
+            if (sites and tags["site"] not in sites) or (meters and tags["meter"] not in meters):
+                continue
+            for field_name, value in (pair.split("=") for pair in fields.split(",")):
+                if "r._field" not in query or f'r._field == "{field_name}"' in query:
+                    shown = (tags | {"_field": field_name}).get
+                    rows.append(f",,0,{iso(at)},{value},{','.join(shown(column, '') for column in columns)}\n")
         return "".join(rows) + "\n"
 
     def _buckets(self, request: Request) -> Answer:

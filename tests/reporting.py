@@ -642,7 +642,7 @@ def inputs() -> Inputs:
         corrections="2c" * 32,
         told="4e" * 32,
         comparisons="3d" * 32,
-        program="wattwell 0.4.0",
+        program="wattwell 0.5.0",
         method=1,
     )
 

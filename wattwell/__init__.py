@@ -1,3 +1,3 @@
 """Wattwell: data centre energy and water efficiency monitor. Holds the version and imports nothing."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.commands import CONFIG, START, ask, called, dials, write_wide
+from tests.reconciling import tally
 from tests.remotes import cluster, influx_settings
 from tests.servers import VictoriaMetrics as Process
 from tests.servers import victoria_metrics, wait_until
@@ -24,6 +25,7 @@ from tests.support import readings_of
 from wattwell.app import restore as restoring
 from wattwell.app.access import open_engine
 from wattwell.app.forward import Forwarder
+from wattwell.app.kpi_teller import KpiTeller
 from wattwell.app.restore import restore
 from wattwell.config import load
 from wattwell.config.settings import RemoteSettings
@@ -32,8 +34,7 @@ from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, floor_to, iso, parse_i
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.store.influxdb import InfluxDB
 from wattwell.store.outbox import START as FIRST
-from wattwell.store.reconcile import Reconciled, reconcile
-from wattwell.store.remote import KpiPoint, RemoteStore, in_force
+from wattwell.store.remote import KpiPoint, RemoteStore
 from wattwell.store.victoriametrics import VictoriaMetrics
 
 A, B = ("s", "a"), ("s", "b")
@@ -144,8 +145,7 @@ def test_every_accepted_reading_arrives_once_and_to_the_bit(served: Served, stor
         assert held(served, key) == [(at, 0, value) for of, at, value in rows if of == key]
     assert served.reader.count_by_meter(T, T + HOUR) == {(A, 0): 400, (B, 0): 400}
     assert served.reader.latest(T, T + HOUR) == dict.fromkeys((A, B), T + 399 * 250_000)
-    whole = Reconciled(expected=800, held=800, different=0, repeated=0, further=0)
-    assert reconcile(store, served.reader, T, T + HOUR) == whole
+    assert tally(store, served.reader, T, T + HOUR) == {"same": 800}
 
 
 def test_the_last_of_several_values_counts(served: Served, store: DuckdbStore) -> None:
@@ -153,8 +153,8 @@ def test_the_last_of_several_values_counts(served: Served, store: DuckdbStore) -
         put(store, (A, 0, value), (A, 1000, 9.0))
         drained(Forwarder(store, served.sink, lambda: NOW))
     assert held(served, A) == [(0, 0, 5.0), (0, 1, 3.0), (0, 2, 4.0), (1000, 0, 9.0)]
-    counting = in_force(served.reader.read(*A, T - HOUR, T + HOUR))
-    assert [(sample.at, sample.value) for sample in counting] == [(T, 4.0), (T + SECOND, 9.0)]
+    counting = {sample.at: sample.value for sample in served.reader.read(*A, T - HOUR, T + HOUR)}
+    assert counting == {T: 4.0, T + SECOND: 9.0}, "the highest revision comes last"
 
 
 def test_fractions_keep_twelve_digits(served: Served, store: DuckdbStore) -> None:
@@ -268,6 +268,9 @@ def test_figures_are_those_of_the_embedded_store_also_from_what_comes_back(
     back = called("restore", "w.yaml", *span, "--json", folder=folder)
     assert (back.code, back.json) == (0, {"readings": count, "known": 0, "refused": 0})
     assert same(figures(folder), expected)
+    store = DuckdbStore.open(folder / "spool.duckdb")
+    assert Forwarder(store, served.sink, lambda: NOW).state().waiting == 0, "what came from there is not sent again"
+    store.close()
     again = called("restore", "w.yaml", *span, folder=folder)
     assert f"0 readings came back from the remote store; {count} were there" in again.out
 
@@ -309,6 +312,8 @@ def test_restoring_gives_each_value_the_revision_that_it_had(
         assert sorted(zip(out.at.tolist(), out.revision.tolist(), strict=True)) == [(T, 1), (T + MINUTE, 0)]
         (entry,) = store.audit("readings")
         assert entry.content["reason"] == "restored from the remote store"
+        said = [entry.content[name] for name in ("site", "readings", "first", "last")]
+        assert said == ["north", 2, iso(T), iso(T + MINUTE)]
 
     with_store("spool.duckdb", check)
     commit("spool.duckdb", (0, 7.0), (MINUTE, 9.0))
@@ -320,9 +325,8 @@ def told(served: Served, folder: Path, now: int) -> dict[tuple[str, str, str, in
     """The KPI series when everything that is over by then has been written, all of it twice."""
     with open_engine(load(folder / "w.yaml"), lambda: now) as engine:
         engine.refresh()
-        forwarder = Forwarder(
-            engine.store, served.sink, lambda: now, series=engine.kpi_series, write_kpis=served.sink.write_kpis
-        )
+        teller = KpiTeller(engine.kpi_series, served.sink.write_kpis)
+        forwarder = Forwarder(engine.store, served.sink, lambda: now, kpis=teller)
         drained(forwarder)
         for _ in range(2):
             engine.kpi_series.forgotten()

@@ -73,3 +73,18 @@ def test_what_is_not_safe_elsewhere_is_not_pruned(store: ReadingStore) -> None:
     assert sent(store) == [(A, 2, 3.0, 0)]
     store.hold(store.outgoing(START, 9).last.token)
     assert store.prune(T0 + DAY, {}) == 1
+
+
+def test_accepted_readings_are_told_with_revision_and_commit(store: ReadingStore) -> None:
+    put(store, (A, 1, 4.0), (A, 0, 3.0), (A, 2, math.nan), (B, 1, 1.0))
+    first = store.outgoing(START, 9).last.token
+    put(store, (A, 1, 5.0), (A, 3, 9.0))
+    found = store.accepted([A, ("s", "none")], T0, T0 + 3 * MINUTE)
+    assert list(found) == [A]
+    told = found[A]
+    columns = (told.at - T0, told.value, told.revision, told.apart, told.token - first)
+    assert list(zip(*(each.tolist() for each in columns), strict=True)) == [
+        (0, 3.0, 0, False, 0),
+        (MINUTE, 5.0, 1, False, 1),
+    ]
+    assert store.accepted([B], T0 + 2 * MINUTE, T0 + DAY) == {}

@@ -17,9 +17,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from collector.ingest import UNMAPPED_STATE, Ingestor
 from collector.mqtt import MqttCollector
+from collector.subscriptions import FILTERS_STATE, reserve
 from tests.collecting import MemoryStore, config, meter, mqtt_settings, site
 from tests.servers import Mosquitto, certificates, free_port, mosquitto, program, wait_until
 from wattwell.config.settings import MqttSettings, Tls
+from wattwell.errors import StoreError, WattwellError
 from wattwell.intervals import iso
 from wattwell.model import Source
 
@@ -116,6 +118,73 @@ def test_a_store_that_fails_twice_loses_and_repeats_nothing(broker: Mosquitto) -
         publish(reading(9))
         wait_until(lambda: again.readings, "a new message arrives")
     assert again.values("grid-a") == [9.0]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_what_is_no_longer_subscribed_to_is_not_sent_any_more(broker: Mosquitto, version: str) -> None:
+    store = MemoryStore()
+    wide, narrow = ("wattwell/#", "other/#"), ("wattwell/#",)
+    with collecting(mqtt_settings(broker.port, version=version, subscribe=wide), store):
+        pass
+    with publishing(broker.port) as publish:
+        publish("1", "other/waiting")
+        with collecting(mqtt_settings(broker.port, version=version, subscribe=narrow), store):
+            wait_until(lambda: store.states[FILTERS_STATE] == '["wattwell/#"]', "the broker has given up other/#")
+            publish("2", "other/live")
+            publish(reading(1))
+            wait_until(lambda: store.readings, "the reading arrives, and what was published before it")
+        publish("3", "other/away")
+        with collecting(mqtt_settings(broker.port, version=version, subscribe=narrow), store):
+            publish(reading(2))
+            wait_until(lambda: len(store.readings) == 2, "the next reading arrives")
+    assert [reject.topic for reject in store.rejects] == ["other/waiting"]
+
+
+def test_what_is_given_up_waits_for_a_store_that_refuses(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryStore()
+    store.states[FILTERS_STATE] = '["other/#"]'
+    with monkeypatch.context() as refusing:
+
+        def refuse(_documents: object) -> None:
+            raise StoreError("full")
+
+        refusing.setattr(store, "save_states", refuse)
+        with collecting(mqtt_settings(broker.port), store), publishing(broker.port) as publish:
+            publish(reading(1))
+            wait_until(lambda: store.readings, "readings are taken all the same")
+    assert "not given up before the next connect: full" in caplog.text
+    with collecting(mqtt_settings(broker.port), store):
+        wait_until(lambda: "other" not in store.states[FILTERS_STATE], "the next connect gives it up")
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_reserved_session_misses_nothing(broker: Mosquitto, version: str) -> None:
+    settings, store = mqtt_settings(broker.port, version=version, subscribe=("wattwell/#",)), MemoryStore()
+    with publishing(broker.port) as publish:
+        reserve(settings, settings.subscribe, store)  # type: ignore[arg-type]
+        publish(reading(1))
+        reserve(settings, settings.subscribe, store)  # type: ignore[arg-type] # it takes nothing of what waits
+        publish(reading(2))
+    with collecting(settings, store):
+        wait_until(lambda: store.values("grid-a") == [1.0, 2.0], "both have waited")
+    with pytest.raises(WattwellError, match="Nothing listens at MQTT broker"):
+        reserve(mqtt_settings(free_port()), settings.subscribe, store)  # type: ignore[arg-type]
+
+
+def test_a_session_that_nobody_comes_back_to_can_be_ended(broker: Mosquitto) -> None:
+    """As deploy/README.md says, where a client_id or a shard is given up."""
+    settings, store = mqtt_settings(broker.port), MemoryStore()
+    with publishing(broker.port) as publish:
+        reserve(settings, (TOPIC,), store)  # type: ignore[arg-type]
+        publish(reading(1))
+        where = ["-h", "127.0.0.1", "-p", str(broker.port), "-i", settings.client_id]
+        subprocess.run([program("mosquitto_sub"), *where, "-t", TOPIC, "-E"], check=True, timeout=20)
+        with collecting(settings, store):
+            publish(reading(2))
+            wait_until(lambda: store.readings, "the next reading arrives")
+    assert store.values("grid-a") == [2.0], "what waited went with the session"
 
 
 CRASHING = """

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from tests.commands import CONFIG, START, called, dials, service, write_wide
+from tests.reconciling import tally
 from tests.remotes import GOLDEN, Influx, answering, cluster, influx_settings
 from tests.servers import victoria_metrics, wait_until
 from wattwell.intervals import DAY, HOUR, floor_to, iso
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.store.influxdb import InfluxDB
-from wattwell.store.reconcile import Reconciled, reconcile
 
 
 def configure(folder: Path, **section: Any) -> Path:
@@ -86,10 +86,10 @@ def test_what_the_bucket_refuses_is_told_and_the_rest_is_there(tmp_path: Path) -
         filled = called("backfill", "w.yaml", data, "--site", "north", folder=folder)
         assert filled.code == 0
         assert "refuses 2 readings for good" in "".join(doctor_lines(folder, server))
-        assert len(server.points) == count - 2
+        assert len(server.readings) == count - 2
         server.poison = ()
         assert called("resend", "w.yaml", "--json", folder=folder).json == {"readings": count, "waiting": 0}
-        assert len(server.points) == count
+        assert len(server.readings) == count
         assert "refuses" not in "".join(doctor_lines(folder, server))
 
 
@@ -116,8 +116,7 @@ def test_readings_come_back_from_the_bucket_to_the_bit(tmp_path: Path) -> None:
         assert called(*asked, "--json", folder=folder).json == figures
         store = DuckdbStore.open(folder / "wattwell.spool.duckdb")
         remote = InfluxDB.open(influx_settings(url, tmp_path), {})
-        whole = Reconciled(expected=count, held=count, different=0, repeated=0, further=0)
-        assert reconcile(store, remote, START - DAY, START + 20 * DAY) == whole
+        assert tally(store, remote, START - DAY, START + 20 * DAY) == {"same": count}
         remote.close()
         store.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.reconciling import tally
 from tests.remotes import influx_settings
 from tests.servers import VictoriaMetrics as Process
 from tests.servers import certificates, victoria_metrics, wait_until
@@ -21,7 +22,6 @@ from wattwell.intervals import HOUR, MINUTE, SECOND, floor_to
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.store.influxdb import InfluxDB
 from wattwell.store.outbox import START
-from wattwell.store.reconcile import Reconciled, reconcile
 from wattwell.store.remote import Sample
 from wattwell.store.victoriametrics import METRIC, VictoriaMetrics
 
@@ -125,11 +125,9 @@ def test_readings_arrive_once_however_often_they_are_sent(
         params={"match[]": METRIC, "start": f"{(T - HOUR) // SECOND}", "end": f"{(T + HOUR) // SECOND}"},
     ).json()["data"]
     assert {"__name__": METRIC, "site": "s", "meter": "b", "unit": "L/s"} in labels
-    whole = Reconciled(expected=200, held=200, different=0, repeated=0, further=0)
-    assert reconcile(store, remote, T, T + HOUR) == whole
+    assert tally(store, remote, T, T + HOUR) == {"same": 200}
     put(store, 98, 99, 5.0)  # replaces two of each, which the remote store has not heard of yet
-    behind = reconcile(store, remote, T, T + HOUR)
-    assert (behind.held, behind.missing, behind.further) == (196, 4, 4)
+    assert tally(store, remote, T, T + HOUR) == {"same": 196, "missing": 4, "replaced": 4}
     assert forwarder.due(T, T + HOUR) == {}
     clock.seconds += 61
     assert forwarder.step()

@@ -244,6 +244,21 @@ def test_a_cluster_is_written_and_read_at_different_places(tmp_path: Path) -> No
     )
 
 
+def test_who_follows_needs_no_broker_and_is_a_little_behind(tmp_path: Path) -> None:
+    site = {"id": "s", "timezone": "UTC", "pue_category": 1, "meters": [AIR]}
+    config = parse({"store": {"url": "victoriametrics://host", "follow": "10s"}, "sites": [site]}, tmp_path)
+    assert config.store.remote == RemoteSettings(url="http://host:8428", follow=10 * SECOND)
+    assert config.behind == 25 * SECOND
+    sending = parse({"store": {"url": "victoriametrics://host"}, "sites": [site]}, tmp_path)
+    assert sending.behind == 0
+    assert set(sending.notes) - set(config.notes) == {
+        "mqtt: no broker is named, so `run` receives nothing; `backfill` works"
+    }
+    for pace in ("999ms", "61m"):
+        with pytest.raises(ConfigError, match=r"store\.follow = .*: write how often to look, from 1s to 1h"):
+            parse({"store": {"url": "victoriametrics://host", "follow": pace}, "sites": [site]}, tmp_path)
+
+
 def test_a_token_that_travels_in_the_clear_is_noted(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t")
 

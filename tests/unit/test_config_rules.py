@@ -195,6 +195,8 @@ BAD: list[tuple[str, Any, str, str]] = [
     ),
     ("store", {"url": "victoriametrics://host", "ca_file": "no-such"}, "store.ca_file", "no such file"),
     ("store", {"url": "duckdb:x.duckdb", "kpi_series": True}, "store.kpi_series", "needs none"),
+    ("store", {"url": "duckdb:x.duckdb", "follow": "10s"}, "store.follow", "needs none"),
+    ("store", {"url": "victoriametrics://host", "follow": "10s"}, "store.follow", "a collector sends"),
     ("store", {"url": "victoriametricss://u:secret@host"}, "store.url", "a password does not belong in a URL"),
     ("store", {"url": "victoriametrics://user@host"}, "store.url", "a user does not belong here"),
     ("store", {"url": "victoriametrics://"}, "store.url", "names no host"),

@@ -37,6 +37,23 @@ def test_counts_and_latest_are_of_whole_series_which_storage_answers_itself() ->
     assert flux.latest("b", T0, T0 + SECOND) == f'{series} |> last() |> keep(columns: ["site", "meter", "_time"])'
 
 
+def test_marks_and_samples_of_many_sites_are_chosen_likewise() -> None:
+    span = "range(start: 2026-01-01T00:00:00.000000Z, stop: 2026-01-01T00:00:01.000000Z)"
+    assert flux.samples_of_sites("b", ["north", "s-1"], T0, T0 + SECOND) == (
+        f'from(bucket: "b") |> {span}'
+        ' |> filter(fn: (r) => r._measurement == "wattwell_reading" and r._field == "value"'
+        ' and (r.site == "north" or r.site == "s-1"))'
+        ' |> keep(columns: ["site", "meter", "_time", "_value", "revision"])'
+    )
+    marks = f'from(bucket: "b") |> {span} |> filter(fn: (r) => r._measurement == "wattwell_forwarded"'
+    assert flux.forwarded("b", T0, T0 + SECOND) == (
+        f'{marks}) |> keep(columns: ["site", "by", "_field", "_time", "_value"])'
+    )
+    assert flux.first_forwarded("b", T0, T0 + SECOND) == (
+        f'{marks} and r._field == "earliest") |> first() |> keep(columns: ["_time"])'
+    )
+
+
 def test_nothing_in_a_text_ends_it_or_is_evaluated() -> None:
     assert flux.text('a") |> drop() //') == r'"a\x22) |> drop() //"'
     assert flux.text("${1+1}\\\n") == r'"\x24\x7b1+1\x7d\x5c\x0a"'
@@ -65,7 +82,9 @@ def test_influxdatas_own_parser_takes_the_queries_and_reads_the_texts_back() -> 
         pytest.skip(f"npm install {package}, and put its folder into NODE_PATH, to check Flux")
     texts = ["north", '") |> drop() //', "${1 + 1}", "a\\b\n\tc", "Köln \U0001f321", "{}$"]
     queries = [flux.samples(text, text, text, T0, T0 + HOUR) for text in texts]
-    queries += [ask("wattwell", T0, T0 + HOUR) for ask in (flux.counts, flux.latest)]
+    asked_at_once = (flux.counts, flux.latest, flux.forwarded, flux.first_forwarded)
+    queries += [ask("wattwell", T0, T0 + HOUR) for ask in asked_at_once]
+    queries.append(flux.samples_of_sites("wattwell", texts, T0, T0 + HOUR))
     script = (
         f"const flux = require('{package}');"
         "const [texts, queries] = JSON.parse(require('fs').readFileSync(0));"

@@ -14,7 +14,7 @@ from tests.support import T0
 from wattwell.app import forward
 from wattwell.app.forward import STATE, Forwarder
 from wattwell.app.remote import compare, judge
-from wattwell.intervals import HOUR
+from wattwell.intervals import HOUR, MINUTE
 from wattwell.store.outbox import Refusal, SetAside
 from wattwell.store.victoriametrics import Server
 
@@ -39,7 +39,7 @@ class Turns(threading.Event):
         self.pauses.append(timeout)
         act = self._acts.pop(0)
         if act == "up":
-            self._world.server.up = True
+            self._world.server.up, self._world.server.full = True, False
         elif act == "stop":
             self.set()
         return self.is_set()
@@ -57,6 +57,33 @@ def test_the_loop_is_patient_and_says_once_what_is_in_the_way(world: World, capl
         "The remote store takes readings again.",
     ]
     assert list(world.server.held().values()) == [{1.0}]
+
+
+def test_a_server_that_answers_but_takes_nothing_is_left_in_peace(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, forward.__name__)
+    put(world.store, (A, 0, 1.0))
+    world.server.full = True
+    turns = Turns(world, *["still full"] * 4, "up", "stop")
+    world.forwarder.run(turns)
+    assert turns.pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 0.25]
+    assert [record.message for record in caplog.records] == [
+        "Readings are not sent on, they wait in the spool and nothing is lost: full",
+        "The remote store takes readings again.",
+    ]
+    assert list(world.server.held().values()) == [{1.0}]
+
+
+def test_a_fault_with_nothing_left_to_write_ends_with_the_next_answer(world: World) -> None:
+    put(world.store, (A, 0, 1.0))
+    assert world.send()
+    world.server.now += SAFE + 1
+    world.server.up = False
+    turns = Turns(world, "away", "up", "stop")
+    world.forwarder.run(turns)
+    assert turns.pauses == [0.5, 1.0, 0.25]
+    assert world.forwarder.error is None
 
 
 def test_the_state_says_what_waits_and_why(world: World) -> None:
@@ -158,8 +185,8 @@ def test_what_is_refused_for_good_is_set_aside_and_told(world: World, caplog: py
     assert state.last_refused == ("s/a at 2026-01-01T00:01:00Z: not that", "s/a at 2026-01-01T00:02:00Z: not that")
     (record,) = caplog.records
     assert record.message == (
-        "The remote store refuses 2 readings for good; the spool keeps them, and figures count them:"
-        " s/a at 2026-01-01T00:01:00Z: not that"
+        "The remote store refuses 2 readings for good; they stay in the spool for as long as store.raw_retention says,"
+        " and figures count them: s/a at 2026-01-01T00:01:00Z: not that"
     )
     world.restart()
     assert world.send()
@@ -170,13 +197,40 @@ def test_what_is_refused_for_good_is_set_aside_and_told(world: World, caplog: py
     assert (world.forwarder.state().refused, len(world.server.held())) == (0, 4)
 
 
+def test_what_is_refused_is_not_missed(world: World) -> None:
+    put(world.store, (A, 0, 1.0), (A, 1, 2.0), (A, 2, 3.0))
+    put(world.store, (A, 1, 5.0))
+    world.server.poison = frozenset((3.0, 5.0))
+    assert world.send()
+    world.server.now += SAFE + 1
+    assert world.send()
+    assert world.forwarder.due(T0, T0 + HOUR) == {(A, 0): 1}
+    world.restart()
+    assert world.forwarder.due(T0, T0 + HOUR) == {(A, 0): 1}, "also after a restart"
+    assert world.forwarder.due(T0 + 2 * MINUTE, T0 + HOUR) == {}
+
+
+def test_while_many_are_refused_few_are_sent_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "_FEWER", 2)
+    put(world.store, *((A, minute, float(minute)) for minute in range(9)))
+    world.server.poison, world.server.too_many = frozenset((0.0, 1.0, 2.0)), 2
+    sizes = []
+    take = world.server.write
+    monkeypatch.setattr(world.server, "write", lambda readings: (sizes.append(len(readings)), take(readings))[1])
+    assert world.send()
+    assert sizes == [3, 2, 2, 2, 3]
+    assert (world.forwarder.state().refused, world.forwarder.state().waiting, len(world.server.held())) == (3, 0, 6)
+
+
 def test_of_many_refusals_the_latest_are_known_one_by_one() -> None:
     aside = SetAside()
     aside.add(Refusal(key=A, at=at, why="no") for at in range(1005))
     aside.add([Refusal(key=A, at=1004, why="still no")])
     again = SetAside.of(aside.document("http://remote"), "http://remote")
-    assert (again.count, len(again.known), again.known[A, 1004]) == (1005, 1000, "still no")
+    assert (again.count, len(again.known), again.known[A, 1004, 0]) == (1005, 1000, "still no")
     assert SetAside.of(aside.document("http://remote"), "http://another").count == 0
+    of_040 = '{"remote": "http://remote", "more": 0, "known": [["s", "a", 7, "no"]]}'
+    assert SetAside.of(of_040, "http://remote").known == {(A, 7, 0): "no"}
 
 
 def test_doctor_judges_how_the_server_was_started() -> None:

@@ -18,7 +18,7 @@ from wattwell.errors import RemoteStoreError, UsageError
 from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, parse_iso
 from wattwell.store import flux, writer
 from wattwell.store.influxdb import Bucket, InfluxDB
-from wattwell.store.outbox import START, Outgoing, Refusal
+from wattwell.store.outbox import START, Outgoing, Refusal, TooManyRefused
 from wattwell.store.remote import KpiPoint, Sample
 
 A, B = ("s", "a"), ("s", "b")
@@ -125,6 +125,34 @@ def test_a_server_that_refuses_whatever_it_is_sent_has_nothing_set_aside(server:
     assert len(server.asked) <= 200
     with pytest.raises(RemoteStoreError, match="refuses"):
         remote.write(outgoing((0, 0, 1.0, 0)))
+
+
+def test_what_was_taken_before_tells_that_it_is_the_reading(server: Influx, remote: InfluxDB) -> None:
+    server.malformed = (" value=1.0 ",)
+    alone = outgoing((0, 1, 1.0, 0))
+    with pytest.raises(RemoteStoreError, match="refuses"):
+        remote.write(alone)
+    assert remote.write(outgoing((0, 0, 0.0, 0))) == []
+    assert [each.at for each in remote.write(alone)] == [T0 + SECOND], "although no other reading is beside it"
+    server.malformed = ("value",)
+    with pytest.raises(RemoteStoreError, match="refuses"):
+        remote.write(alone)
+    assert len(server.points) == 1
+
+
+def test_where_most_is_refused_fewer_are_asked_for(server: Influx, remote: InfluxDB) -> None:
+    rows = [(0, n, float(n >= 900), 0) for n in range(1000)]
+    server.malformed = (" value=0.0 ",)
+    with pytest.raises(TooManyRefused):
+        remote.write(outgoing(*rows))
+    assert len(server.asked) < 210
+    assert remote.write(outgoing(*rows[900:])) == []
+    server.asked.clear()
+    assert len(remote.write(outgoing(*rows[:100]))) == 100
+    assert len(server.asked) == 200, "each line alone, the parts before, and one that was taken"
+    point = KpiPoint(site="s", kpi="pue", window="24h", at=T0, value=0.0, revision=0)
+    points = [replace(point, at=T0 + n, value=float(n >= 140)) for n in range(150)]
+    assert len(remote.write_kpis(points)) == 140, "KPI values are told apart to the end"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from wattwell.app.access import rules_of
 from wattwell.config import parse
 from wattwell.engine.engine import Engine
 from wattwell.errors import UsageError
-from wattwell.intervals import HOUR, MINUTE, iso
+from wattwell.intervals import HOUR, MINUTE, SECOND, iso
 from wattwell.model import MeterKey, Reject
 from wattwell.store.duckdb import DuckdbStore
 from wattwell.web import shapes
@@ -96,7 +96,7 @@ def store() -> Iterator[DuckdbStore]:
     opened.close()
 
 
-def engine_of(store: DuckdbStore, *sites: dict[str, Any], clock: Clock | None = None, **changes: Any) -> Engine:
+def engine_of(store: DuckdbStore, /, *sites: dict[str, Any], clock: Clock | None = None, **changes: Any) -> Engine:
     config = parse({"sites": list(sites)} | changes, Path())
     made = clock or Clock()
     return Engine(config, rules_of(config), store, lambda: made.now, {})
@@ -261,6 +261,16 @@ def test_the_live_edge_waits_for_meters_in_service_alone(store: DuckdbStore) -> 
     ]:
         clock.now = T0 + round(hours * 60) * MINUTE
         assert ends(engine, "pue") == [end]
+
+
+def test_the_live_edge_waits_for_what_is_followed(store: DuckdbStore) -> None:
+    """Readings that come by way of a remote store come later by the pace of looking, and a quarter minute."""
+    site, clock = one_site(), Clock()
+    engine = engine_of(store, site, clock=clock, store={"url": "victoriametrics://127.0.0.1", "follow": "10s"})
+    clock.now = T0 + HOUR + 5 * MINUTE + 24 * SECOND
+    assert ends(engine, "pue") == ["2026-01-01T00:45:00Z"]
+    clock.now += SECOND
+    assert ends(engine, "pue") == ["2026-01-01T01:00:00Z"]
 
 
 # -- many sites ---------------------------------------------------------------------------------------------------

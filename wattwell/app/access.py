@@ -34,7 +34,7 @@ _FIGURES = ("sites", "kpi", "balance", "series", "power", "alerts", "events", "r
 _LEDGER = ("explain", "issue", "audit", "verify", "enter_readings")
 _DESK = ("silences", "silence", "maintenance", "expire", "acknowledge", "receivers", "suggest")
 _FOUND = ("findings", "finding", "models", "judge")
-_REPORTS = ("report", "draft", "reports", "fleet_report", "issue_report", "overdue", "export")
+_REPORTS = ("report", "draft", "reports", "issue_report", "overdue", "export")
 QUESTIONS = (*_FIGURES, *_LEDGER, *_DESK, *_FOUND, *_REPORTS)
 """Methods of the engine that a command may ask over the socket."""
 

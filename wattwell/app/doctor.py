@@ -42,6 +42,8 @@ def examine(path: Path, shard: str | None = None, *, fix: bool = False) -> list[
     found += [_finding("configuration", "warning", note, None) for note in config.notes]
     found.append(_disk(config))
     found += _store(config, fix=fix)
+    if config.mqtt is None and config.behind:
+        return found
     if config.mqtt is None:
         remedy = "add an mqtt section to collect live"
         return [*found, _finding("broker", "warning", "no mqtt section: only back-fill brings readings", remedy)]

@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wattwell.app.kpi_teller import tell
+from wattwell.app.kpi_teller import KpiTeller
+from wattwell.app.marking import Marker
 from wattwell.config.settings import Config, RemoteSettings
 from wattwell.engine.kpi_series import KpiSeries
 from wattwell.errors import RemoteStoreError, WattwellError
 from wattwell.intervals import iso
 from wattwell.model import MeterKey
-from wattwell.store.outbox import START, Progress, ReadingSink, Refusal, SetAside
+from wattwell.store.outbox import (
+    START,
+    Outbox,
+    Outgoing,
+    Progress,
+    ReadingSink,
+    Refusal,
+    SetAside,
+    TooManyRefused,
+    Unsent,
+)
 from wattwell.store.protocol import ReadingStore
-from wattwell.store.remote import KpiPoint, brief
+from wattwell.store.remote import brief
 
 if TYPE_CHECKING:
     from wattwell.store.influxdb import InfluxDB
@@ -33,6 +45,8 @@ STATE = "spool.progress"
 """Name of the stored document that says how far the remote store has got."""
 REFUSED = "spool.refused"
 """Name of the one that says which readings it refuses for good."""
+NAME = "spool.name"
+"""Name of the one that says what the spool is called in marks."""
 SAFE_AFTER = 60.0
 """Seconds after which an acknowledged reading is on the remote store's disk, if it still runs as the same process.
 
@@ -41,6 +55,10 @@ Above what VictoriaMetrics 1.79 (10 s, as measured) and later ones (5 s, ``-inme
 _LOOK_EVERY = 10.0
 """Seconds between two looks at which process answers, while something is not safe yet."""
 _BATCH = 20_000
+_FEWER = 100
+"""Readings sent at once while the remote store refuses many: the service can stop, and remember, in between."""
+_SKIPPED = 1_000_000
+"""Readings that are looked at together to find the last one."""
 _TICK = 0.25
 _FIRST_RETRY = 0.5
 _LONGEST_RETRY = 30.0
@@ -73,29 +91,30 @@ class Forwarder:
 
     def __init__(
         self,
-        store: ReadingStore,
+        store: Outbox,
         sink: ReadingSink,
         wall: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         safe_after: float = SAFE_AFTER,
         batch: int = _BATCH,
-        series: KpiSeries | None = None,
-        write_kpis: Callable[[Sequence[KpiPoint]], Sequence[str]] = lambda _: (),
+        kpis: KpiTeller | None = None,
+        marker: Marker | None = None,
     ) -> None:
         """``wall`` is microseconds UTC, ``monotonic`` seconds of a clock that never steps, ``batch`` readings.
 
-        ``series``: the KPI values that are to be written too, by ``write_kpis``.
+        ``kpis``: writes KPI values too. ``marker`` tells followers what was sent; None where nobody follows.
         """
         self._store = store
         self._sink = sink
         self._wall = wall
         self._monotonic = monotonic
         self._safe_after = safe_after
-        self._batch = batch
+        self._batch = self._limit = batch
         self._saved = store.load_state(STATE)
         self._progress = Progress.of(self._saved, sink.url, wall(), monotonic())
         self._refused = SetAside.of(store.load_state(REFUSED), sink.url)
-        self._series, self._write_kpis = series, write_kpis
+        self._kpis, self._series = kpis, None if kpis is None else kpis.series
+        self._marker = marker
         self._look_at = monotonic()
         """When to look next at which process answers: before anything is sent, and then from time to time."""
         self._error: str | None = None
@@ -115,13 +134,26 @@ class Forwarder:
         return Spool(waiting=waiting, since=since, error=self._error, refused=count, last_refused=last)
 
     def due(self, start: int, end: int) -> Mapping[tuple[MeterKey, int], int]:
-        """How many readings in ``[start, end)`` must be safe in the remote store, by meter and revision."""
-        return self._store.count_by_meter(start, end, self._progress.settled)
+        """How many readings in ``[start, end)`` must be safe in the remote store, by meter and revision.
+
+        Without those that it refuses, of which the latest thousand are known.
+        """
+        refused = self._refused.within(start, end)
+        counts = self._store.count_by_meter(start, end, self._progress.settled)
+        return {known: count - refused[known] for known, count in counts.items() if count > refused[known]}
 
     def send_again(self) -> int:
         """Everything that the local store has is to be sent once more; how many readings. Any thread may ask."""
         self._anew.set()
         return self._store.waiting(START)[0]
+
+    def skip(self) -> None:
+        """The remote store has all that the local one holds now: that is where it came from."""
+        place = self._progress.sent
+        while len(readings := self._store.outgoing(place, _SKIPPED)):
+            place = readings.last
+        self._progress.wrote(place, self._monotonic())
+        self.save()
 
     # -- one step ---------------------------------------------------------------------------------------------
 
@@ -133,24 +165,48 @@ class Forwarder:
         if self._anew.is_set():
             self.save()
         now = self._monotonic()
-        readings = self._store.outgoing(self._progress.sent, self._batch)
+        if self._marker is not None and self._marker.due(now):
+            self._mark(self._marker)
+        readings = self._store.outgoing(self._progress.sent, self._limit)
         busy = self._series is not None and self._series.busy(self._wall())
         if now >= self._look_at and (len(readings) or self._progress.unsafe or busy):
             return self._look(now)
+        caught_up = len(readings) < self._limit
         try:
             if len(readings):
-                self._set_aside(self._sink.write(readings))
-                self._progress.wrote(readings.last, self._monotonic())
-            caught_up = len(readings) < self._batch
+                self._write(readings)
             told = caught_up and self._tell()
-        except RemoteStoreError:
+        except RemoteStoreError as error:
+            if isinstance(error, TooManyRefused) and self._limit > _FEWER:
+                self._limit = _FEWER
+                return True
             self._look_at = now  # another process may answer next, and need not wait for what it lacks
             raise
+        self._taken()  # only here: a server that refuses every write may still say which process it is
         return bool(len(readings) or told)
+
+    def _write(self, readings: Outgoing) -> None:
+        """Sends readings, and remembers which are refused for good."""
+        refusals = self._sink.write(readings)
+        self._set_aside(refusals)
+        self._progress.wrote(readings.last, self._monotonic())
+        if self._marker is not None:
+            self._marker.wrote(readings, self._monotonic())
+        if not refusals:
+            self._limit = self._batch
+
+    def _mark(self, marker: Marker) -> None:
+        """Tells followers what has been sent; where that fails nothing is sent until it succeeds, and this again."""
+        try:
+            marker.tell()
+        except RemoteStoreError:
+            self._progress.again()
+            self._look_at = self._monotonic()
+            raise
 
     def _tell(self) -> bool:
         """Writes the next KPI values; whether there were any."""
-        return self._series is not None and tell(self._series, self._write_kpis, self._wall(), self._monotonic)
+        return self._kpis is not None and self._kpis.tell(self._wall(), self._monotonic)
 
     def _set_aside(self, refusals: Sequence[Refusal]) -> None:
         """Remembers durably what will never be in the remote store, and says so."""
@@ -160,9 +216,12 @@ class Forwarder:
         self._store.save_states({REFUSED: self._refused.document(self._sink.url)})
         first = refusals[0]
         count = f"{len(refusals)} reading{'' if len(refusals) == 1 else 's'}"
-        said = _in_words((first.key, first.at), first.why)
+        said = _in_words((first.key, first.at, first.revision), first.why)
         _log.error(
-            "The remote store refuses %s for good; the spool keeps them, and figures count them: %s", count, said
+            "The remote store refuses %s for good; they stay in the spool for as long as store.raw_retention says, and"
+            " figures count them: %s",
+            count,
+            said,
         )
 
     def _look(self, now: float) -> bool:
@@ -182,7 +241,10 @@ class Forwarder:
         return True
 
     def save(self) -> None:
-        """Remembers durably how far the remote store has got; nowhere, where all is to be sent again."""
+        """Remembers durably how far the remote store has got; nowhere, where all is to be sent again.
+
+        RemoteStoreError, and nothing is remembered, where followers cannot be told of it.
+        """
         if self._anew.is_set():
             self._anew.clear()
             self._progress, self._look_at = Progress(), self._monotonic()
@@ -191,6 +253,10 @@ class Forwarder:
             self._store.save_states({REFUSED: self._refused.document(self._sink.url)})
             if self._series is not None:
                 self._series.anew()
+            if self._marker is not None:
+                self._marker.forget()
+        if self._marker is not None:
+            self._mark(self._marker)
         document = self._progress.document(self._sink.url, self._wall(), self._monotonic())
         if document != self._saved:
             self._store.save_states({STATE: document})
@@ -212,10 +278,9 @@ class Forwarder:
                 stop.wait(delay)
                 delay = min(2 * delay, _LONGEST_RETRY)
             else:
-                delay = _FIRST_RETRY
-                if moved:
-                    self._taken()
-                else:
+                if self._error is None:
+                    delay = _FIRST_RETRY
+                if not moved:
                     stop.wait(_TICK)
         try:
             self.save()
@@ -250,8 +315,8 @@ class Forwarder:
         self._error = None
 
 
-def _in_words(reading: tuple[MeterKey, int], why: str) -> str:
-    (site, meter), at = reading
+def _in_words(reading: tuple[MeterKey, int, int], why: str) -> str:
+    (site, meter), at, _ = reading
     return f"{site}/{meter} at {iso(at)}: {brief(why)}"
 
 
@@ -259,18 +324,34 @@ def _in_words(reading: tuple[MeterKey, int], why: str) -> str:
 def forwarding(
     config: Config, store: ReadingStore, wall: Callable[[], int], series: KpiSeries | None = None
 ) -> Iterator[Forwarder | None]:
-    """What sends a store's readings on to the configured remote one; None for an embedded store.
+    """What sends a store's readings on to the configured remote one; None where nothing is sent.
 
-    ``series``: what knows the KPI values that are written there too.
+    ``series``: what knows the KPI values that are written there too, and all that a store which follows the remote one
+    sends it.
     """
-    if config.store.remote is None:
+    settings = config.store.remote
+    if settings is None or (settings.follow is not None and series is None):
         yield None
         return
-    sink = open_remote(config, config.store.remote)
+    sink = open_remote(config, settings)
+    kpis = None if series is None else KpiTeller(series, sink.write_kpis)
     try:
-        yield Forwarder(store, sink, wall, series=series, write_kpis=sink.write_kpis)
+        if settings.follow is None:
+            marker = Marker(_name(config, store), sink.write_marks, wall)
+            yield Forwarder(store, sink, wall, kpis=kpis, marker=marker)
+        else:
+            yield Forwarder(Unsent(), sink, wall, kpis=kpis)
     finally:
         sink.close()
+
+
+def _name(config: Config, store: ReadingStore) -> str:
+    """Of the spool, by which followers know who sent a reading: given once, and unlike that of any other."""
+    name = store.load_state(NAME)
+    if name is None:
+        name = f"{'wattwell' if config.mqtt is None else config.mqtt.client_id}-{secrets.token_hex(4)}"
+        store.save_states({NAME: name})
+    return name
 
 
 def open_remote(config: Config, settings: RemoteSettings) -> InfluxDB | VictoriaMetrics:

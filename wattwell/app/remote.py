@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wattwell.app.access import Access
@@ -11,8 +11,9 @@ from wattwell.config import Config
 from wattwell.config.settings import RemoteSettings
 from wattwell.engine.queries import Document
 from wattwell.errors import WattwellError
-from wattwell.intervals import DAY, MINUTE, floor_to, format_duration, iso
+from wattwell.intervals import DAY, HOUR, MINUTE, SECOND, floor_to, format_duration, iso
 from wattwell.model import MeterKey
+from wattwell.store.marks import MARGIN, Mark
 from wattwell.store.remote import RemoteStore
 
 if TYPE_CHECKING:
@@ -47,10 +48,29 @@ def examine_remote(
             good = yield from _cluster(remote)
         if spool is not None and good:
             yield _with_latest(compare(spool, remote.count_by_meter(end - DAY, end)), remote, end)
+        if settings.follow is not None:
+            yield from sent_lately(remote.marks(now - HOUR, now + DAY), now)
     except WattwellError as error:
         yield "failed", str(error), "nothing is lost meanwhile: readings wait in the spool, and figures go on"
     finally:
         remote.close()
+
+
+def sent_lately(marks: Sequence[Mark], now: int) -> Iterator[Told]:
+    """Whether collectors have sent anything within the last hour, and whether their clocks are ahead."""
+    last: dict[str, int] = {}
+    for mark in marks:
+        last[mark.by] = max(mark.at, last.get(mark.by, mark.at))
+    if not last:
+        remedy = "start them with this remote store; what they sent before 0.5 comes in by `wattwell restore`"
+        yield "warning", "no collector has sent anything there within the last hour", remedy
+        return
+    count = f"{len(last)} collector{'s have' if len(last) > 1 else ' has'}"
+    yield "ok", f"{count} sent something there within the last hour, the latest at {iso(max(last.values()))}", None
+    for by, at in last.items():
+        if at > now + MARGIN:
+            message = f"the clock of {by} is ahead of the one here by {format_duration(floor_to(at - now, SECOND))}"
+            yield "warning", message, "set both by NTP: they must agree to two minutes"
 
 
 def _with_latest(told: Told, remote: RemoteStore, end: int) -> Told:
@@ -76,7 +96,8 @@ def _influxdb(remote: InfluxDB, settings: RemoteSettings, *, fix: bool) -> Gener
         return False
     if found.retention is not None and (settings.retention is None or found.retention < settings.retention):
         message = f"{what} drops readings older than {format_duration(found.retention)}, and store.bucket_retention"
-        message += f" says {keeps}: it refuses what is older, and the spool keeps that"
+        message += f" says {keeps}: it refuses what is older, which stays in the spool alone, and"
+        message += " for as long as store.raw_retention says"
         yield "warning", message, "change the bucket's retention with `influx bucket update`, or store.bucket_retention"
     return True
 
@@ -106,7 +127,8 @@ def _cluster(remote: VictoriaMetrics) -> Generator[Told, None, bool]:
 def _waiting(spool: Document) -> Iterator[Told]:
     if refused := spool["refused"]:
         message = f"the remote store refuses {refused} reading{'' if refused == 1 else 's'} for good, lately "
-        remedy = "nothing is lost: the spool keeps them; put right what it says, then `wattwell resend CONFIG`"
+        remedy = "they stay in the spool, for as long as store.raw_retention says: put right what it says before,"
+        remedy += " then `wattwell resend CONFIG`"
         yield "warning", message + "; ".join(spool["last_refused"]), remedy
     count = spool["waiting"]
     if not count:

@@ -13,17 +13,22 @@ from typing import Any
 
 from collector.ingest import Ingestor
 from collector.mqtt import MqttCollector
+from collector.normalise import MeterTable
+from collector.subscriptions import reserve
+from collector.topics import Router
 from wattwell.app.access import clock, control_path, handlers, notifiers_of, open_engine, send_again, spool_document
+from wattwell.app.follow import Follower, followed
 from wattwell.app.forward import Forwarder, forwarding
 from wattwell.app.lease import owning
 from wattwell.app.report_files import ReportFiles
 from wattwell.config.settings import Config
 from wattwell.engine.engine import Engine
 from wattwell.engine.queries import Document, Snapshot
-from wattwell.errors import StoreError, UsageError
+from wattwell.errors import StoreError, UsageError, WattwellError
 from wattwell.intervals import DAY, HOUR, SECOND, floor_to
 from wattwell.model import Readings, Reject
-from wattwell.store.protocol import Committed
+from wattwell.store.protocol import Committed, ReadingStore
+from wattwell.store.remote import RemoteStore
 from wattwell.web.api import create_app
 from wattwell.web.control import create_control_app
 from wattwell.web.rates import Rates
@@ -51,8 +56,9 @@ class Service:
         roles: Collection[str],
         now: Callable[[], int] = clock,
         forwarder: Forwarder | None = None,
+        source: RemoteStore | None = None,
     ) -> None:
-        """``forwarder`` sends readings on to a remote store, where there is one."""
+        """``forwarder`` sends readings on to a remote store, where there is one; they are followed from ``source``."""
         self._config = config
         self._forwarder = forwarder
         self._engine = engine
@@ -60,6 +66,9 @@ class Service:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._store = _Noting(engine)
+        self._follower: Follower | None = None
+        if source is not None and config.store.remote is not None and config.store.remote.follow is not None:
+            self._follower = Follower(config.sites, self._store, source, config.store.remote.follow, now)
         self._ingestor = Ingestor(config, self._store, now)
         self._collector: MqttCollector | None = None
         if "collector" in roles and config.mqtt is not None:
@@ -85,6 +94,8 @@ class Service:
                 self._spawn(partial(self._notify, name), f"wattwell-notify-{name}")
         if (forwarder := self._forwarder) is not None:
             self._spawn(lambda: forwarder.run(self._stop), "wattwell-forward")
+        if (follower := self._follower) is not None:
+            self._spawn(lambda: follower.run(self._stop), "wattwell-follow")
         if self._collector is not None:
             self._collector.start()
 
@@ -162,7 +173,7 @@ class Service:
         A moment's grace lets those pass that are on their way, so that the first figure shown is complete.
         """
         now, grid = self._now() - _GRACE, self._config.grid
-        periods = {m.period for site in self._config.sites.values() for m in site.meters.values()}
+        periods = {m.period + self._config.behind for site in self._config.sites.values() for m in site.meters.values()}
         return {period: floor_to(now - period, grid) for period in sorted(periods)}
 
     def _show(self) -> None:
@@ -182,7 +193,7 @@ class Service:
 
     def spool(self, start: int, end: int) -> Document | None:
         """What waits for the remote store, and what it must hold of ``[start, end)``."""
-        return spool_document(self._forwarder, start, end)
+        return None if self._follower is not None else spool_document(self._forwarder, start, end)
 
     def resend(self) -> int:
         """Has everything sent to the remote store once more."""
@@ -238,11 +249,16 @@ class Service:
             return False, self._collector.status.last_error or "not connected to the MQTT broker yet"
         if "analytics" in self._roles and not self._analysed:
             return False, "the first analysis is under way"
+        note = self._note()
+        return True, "ready" if note is None else f"ready; {note}"
+
+    def _note(self) -> str | None:
+        """What does not work, while the service goes on without it."""
         if self._forwarder is not None and self._forwarder.error is not None:
-            return True, f"ready; readings wait in the spool, since {self._forwarder.error}"
-        if (fault := next(iter(self._engine.finding_faults().values()), None)) is not None:
-            return True, f"ready; {fault}"
-        return True, "ready"
+            return f"readings wait in the spool, since {self._forwarder.error}"
+        if self._follower is not None and self._follower.error is not None:
+            return f"what collectors send does not come in, since {self._follower.error}"
+        return next(iter(self._engine.finding_faults().values()), None)
 
     def now(self) -> int:
         """By the service's own clock, microseconds UTC."""
@@ -263,6 +279,7 @@ class Service:
         rejected: dict[tuple[str, str], int] = dict(stats.rejected)
         findings, watts = self._engine.finding_counts()
         receivers = self._engine.receivers()
+        until = None if self._follower is None else self._follower.until
         return replace(
             self._figures,
             last_readings=live,
@@ -277,6 +294,7 @@ class Service:
             notifications_lost={(each["receiver"],): each["lost"] for each in receivers},
             spool_readings=self._waiting(),
             ingest_lag_seconds=stats.lag_seconds,
+            followed_until=None if until is None else until / SECOND,
         )
 
     def _waiting(self) -> int:
@@ -328,16 +346,30 @@ def running(config: Config, roles: Collection[str] = ROLES, now: Callable[[], in
     notifiers = notifiers_of(config, now, files.attach) if "alerts" in roles else None
     with (
         open_engine(config, now, notifiers, detect=True) as engine,
-        owning(config),
-        forwarding(config, engine.store, now, engine.kpi_series) as forwarder,
+        owning(config, partial(_reserve, config, engine.store, roles)),
+        forwarding(config, engine.store, now, engine.kpi_series if "analytics" in roles else None) as forwarder,
+        followed(config, engine.store) as source,
     ):
         files.reports = engine.report
-        service = Service(config, engine, roles, now, forwarder)
+        service = Service(config, engine, roles, now, forwarder, source)
         try:
             service.start()
             yield service
         finally:
             service.stop()
+
+
+def _reserve(config: Config, store: ReadingStore, roles: Collection[str]) -> None:
+    """Lets the broker keep what is to come here, where another process must let the sites go first."""
+    if "collector" not in roles or config.mqtt is None:
+        return
+    sites = config.sites.values()
+    try:
+        reserve(config.mqtt, config.mqtt.subscribe or Router(sites, MeterTable.of(sites)).filters(), store)
+    except WattwellError as error:
+        _log.error("The broker keeps nothing for us yet; let the process that has our sites run on: %s", error)
+    else:
+        _log.info("From now on the broker keeps for us what our meters send.")
 
 
 def roles_of(text: str) -> tuple[str, ...]:

@@ -67,6 +67,9 @@ def _whole(document: Any, base: Path, faults: Faults, today: date | None) -> Con
     check_sources(drafts, faults)
     store = read_store(raw.store, base, late, faults)
     mqtt = read_mqtt(raw.mqtt, base, subscriptions(drafts), faults)
+    if mqtt is not None and store.remote is not None and store.remote.follow is not None:
+        remedy = "a collector sends, and does not follow; leave out `mqtt` here, or this key"
+        faults.add(top / "store" / "follow", remedy, format_duration(store.remote.follow))
     check_shared(drafts, () if mqtt is None else mqtt.subscribe, faults)
     http = read_http(raw.http, base, faults)
     known = {draft.raw.id: draft.meters for draft in drafts if draft.raw.id is not None}
@@ -89,7 +92,7 @@ def _whole(document: Any, base: Path, faults: Faults, today: date | None) -> Con
         sites={site.id: site for site in sites},
         rules=rules,
         notify=notify,
-        notes=(*around.notes, *_store_notes(store.remote), *_broker_notes(raw, mqtt, drafts)),
+        notes=(*around.notes, *_store_notes(store.remote), *_broker_notes(raw, mqtt, store.remote, drafts)),
         alerts_declared=raw.alerts is not None,
         reports=reports,
         shards=shards,
@@ -105,7 +108,11 @@ def _store_notes(remote: RemoteSettings | None) -> list[str]:
     return [f"store.token_file: the token goes to {parts.hostname} unencrypted; write the URL with {remote.kind}s://"]
 
 
-def _broker_notes(raw: RawConfig, mqtt: MqttSettings | None, drafts: Sequence[Draft]) -> list[str]:
+def _broker_notes(
+    raw: RawConfig, mqtt: MqttSettings | None, remote: RemoteSettings | None, drafts: Sequence[Draft]
+) -> list[str]:
+    if mqtt is None and remote is not None and remote.follow is not None:
+        return []
     if mqtt is None:
         return ["mqtt: no broker is named, so `run` receives nothing; `backfill` works"]
     notes = unheard(drafts, mqtt.subscribe)

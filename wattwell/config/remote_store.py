@@ -10,11 +10,12 @@ from wattwell.config.files import named_file
 from wattwell.config.places import Faults, Place
 from wattwell.config.schema import RawStore
 from wattwell.config.settings import RemoteSettings
+from wattwell.intervals import HOUR, SECOND, format_duration
 
 SCHEMES = {"victoriametrics": "http", "victoriametricss": "https", "influxdb": "http", "influxdbs": "https"}
 _PORTS = {"victoriametrics": 8428, "influxdb": 8086}
 _SHAPES = {"victoriametrics": "victoriametrics://HOST:8428", "influxdb": "influxdb://HOST:8086/ORG/BUCKET"}
-ONLY_REMOTE = ("token_file", "ca_file", "spool", "read_url", "nodes", "bucket_retention", "kpi_series")
+ONLY_REMOTE = ("token_file", "ca_file", "spool", "read_url", "nodes", "bucket_retention", "kpi_series", "follow")
 """Keys of the store section that mean nothing to an embedded store."""
 _ONLY_CLUSTER = ("read_url", "nodes")
 
@@ -27,8 +28,11 @@ def read_remote(store: RawStore, parts: SplitResult, base: Path, place: Place, f
     address = _address(parts, kind, place / "url", faults)
     if ca_file is not None and not address.startswith("https"):
         faults.add(place / "ca_file", f"not used with {parts.scheme}://; write {parts.scheme}s://", store.ca_file)
+    if store.follow is not None and not SECOND <= store.follow <= HOUR:
+        faults.add(place / "follow", "write how often to look, from 1s to 1h", format_duration(store.follow))
+    series = bool(store.kpi_series)
     common = RemoteSettings(
-        url=address, kind=kind, token_file=token, ca_file=ca_file, kpi_series=bool(store.kpi_series)
+        url=address, kind=kind, token_file=token, ca_file=ca_file, kpi_series=series, follow=store.follow
     )
     if kind == "influxdb":
         for key in _ONLY_CLUSTER:

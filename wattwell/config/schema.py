@@ -82,6 +82,7 @@ class RawStore(Raw):
     spool: Text | None = None
     bucket_retention: Duration | None = None
     kpi_series: Flag | None = None
+    follow: Duration | None = None
     raw_retention: Duration | None = None
 
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wattwell.intervals import DAY
+from wattwell.intervals import DAY, SECOND
 from wattwell.model import AlertRule, Site
+
+FOLLOWS_AFTER = 15 * SECOND
+"""How long after a reading came to a collector a follower may see it: marks are gathered, and a store shows late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class RemoteSettings:
     """Microseconds that a bucket of InfluxDB keeps, where it is to be created; None: for ever."""
     kpi_series: bool = False
     """Whether KPI values are written there too."""
+    follow: int | None = None
+    """Microseconds between two looks at what collectors have sent there; None: it is not followed but sent to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,3 +167,9 @@ class Config:
     """None: one process has all sites."""
     shard: int | None = None
     """The shard whose part of the configuration this is; None: it is whole."""
+
+    @property
+    def behind(self) -> int:
+        """How much later than from a broker readings come, microseconds: by following, else not at all."""
+        remote = self.store.remote
+        return 0 if remote is None or remote.follow is None else remote.follow + FOLLOWS_AFTER

@@ -58,6 +58,8 @@ class Snapshot:
     """(receiver) how many it will never get, since its queue was full or since it refused them, ever."""
     spool_readings: int = 0
     ingest_lag_seconds: float = 0.0
+    followed_until: float | None = None
+    """Seconds since the epoch until when what collectors sent has been brought in; None where none are followed."""
 
 
 class Queries(Protocol):

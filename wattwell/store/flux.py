@@ -8,8 +8,10 @@ measurement, field and tags come first and one after the other, where InfluxDB h
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from wattwell.store import marks
 from wattwell.store.remote import MEASUREMENT
 
 _UNSAFE = re.compile(r"[^ !#%-\[\]-z|~]")
@@ -43,6 +45,32 @@ def samples(bucket: str, site: str, meter: str, start: int, end: int) -> str:
     """Time, value and revision of a meter's samples in ``[start, end)``."""
     chosen = f" and r.site == {text(site)} and r.meter == {text(meter)}"
     return f'{_series(bucket, start, end, chosen)} |> keep(columns: ["_time", "_value", "revision"])'
+
+
+def samples_of_sites(bucket: str, sites: Sequence[str], start: int, end: int) -> str:
+    """Site, meter, time, value and revision of all samples of some sites in ``[start, end)``."""
+    chosen = " or ".join(f"r.site == {text(site)}" for site in sites)
+    columns = '["site", "meter", "_time", "_value", "revision"]'
+    return f"{_series(bucket, start, end, f' and ({chosen})')} |> keep(columns: {columns})"
+
+
+def forwarded(bucket: str, start: int, end: int) -> str:
+    """Site, spool, field, time and value of the fields of marks that were written in ``[start, end)``."""
+    return f'{_marks(bucket, start, end)} |> keep(columns: ["site", "by", "_field", "_time", "_value"])'
+
+
+def first_forwarded(bucket: str, start: int, end: int) -> str:
+    """The first of them of each site and spool."""
+    first = f" and r._field == {text(marks.FIELDS[0])}"
+    return f'{_marks(bucket, start, end, first)} |> first() |> keep(columns: ["_time"])'
+
+
+def _marks(bucket: str, start: int, end: int, conditions: str = "") -> str:
+    return (
+        f"from(bucket: {text(bucket)})"
+        f" |> range(start: {time(start)}, stop: {time(end)})"
+        f" |> filter(fn: (r) => r._measurement == {text(marks.MEASUREMENT)}{conditions})"
+    )
 
 
 def counts(bucket: str, start: int, end: int) -> str:

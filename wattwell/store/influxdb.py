@@ -2,11 +2,13 @@
 
 Each reading is one point of the measurement ``wattwell_reading`` with the tags ``site``, ``meter`` and ``unit`` and the
 field ``value``, a float in the meter's own unit, at its own time in microseconds, which is how precisely Wattwell knows
-it; InfluxDB keeps both to the last bit. What is sent twice replaces itself. A later arrival that counts in place of an
-earlier one has the same time and the further tag ``revision``, as in VictoriaMetrics: both stay, the highest counts.
+it; InfluxDB keeps both to the last bit. What is sent twice replaces itself, unless the meter's configured unit was
+another then: that is part of what a point is known by. A later arrival that counts in place of an earlier one has the
+same time and the further tag ``revision``, as in VictoriaMetrics: both stay, the highest counts.
 
 KPI values are the field ``value`` of ``wattwell_kpi`` with the tags ``site``, ``kpi`` and ``window`` at the end of
-their window; a later value of the same window replaces the one before.
+their window; a later value of the same window replaces the one before. What was sent of which site and time is told by
+:mod:`wattwell.store.marks`.
 
 InfluxDB acknowledges what it has written to its log on disk (unless ``storage-wal-fsync-delay`` says otherwise), so
 nothing that it has acknowledged has to be sent again.
@@ -30,7 +32,8 @@ from wattwell.config.settings import RemoteSettings
 from wattwell.errors import RemoteStoreError
 from wattwell.intervals import SECOND
 from wattwell.model import MeterKey
-from wattwell.store import flux, remote
+from wattwell.store import flux, marks, remote
+from wattwell.store.marks import Mark
 from wattwell.store.outbox import Outgoing, Refusal
 from wattwell.store.remote import MEASUREMENT, SECONDS, KpiPoint, Sample, head
 from wattwell.store.writer import LineWriter, said
@@ -95,13 +98,17 @@ class InfluxDB:
 
     def write(self, readings: Outgoing) -> list[Refusal]:
         """Sends readings, some thousand at a time; returns when all are acknowledged."""
-        refused = self._writer.write(list(lines(readings, self._units)))
+        refused = self._writer.write(list(lines(readings, self._units)), patient=False)
         return [readings.refusal(place, why) for place, why in refused.items()]
 
     def write_kpis(self, points: Sequence[KpiPoint]) -> Sequence[str]:
         """Sends KPI values."""
         text = remote.kpi_lines(points, "wattwell_kpi", "value", 1, revised=False)
         return list(self._writer.write(list(text)).values())
+
+    def write_marks(self, told: Sequence[Mark]) -> Sequence[str]:
+        """Sends marks."""
+        return list(self._writer.write(list(remote.mark_lines(told, 1))).values())
 
     def identity(self) -> str | None:
         """Always the same: what was acknowledged is on its disk."""
@@ -111,11 +118,30 @@ class InfluxDB:
 
     def read(self, site: str, meter: str, start: int, end: int) -> list[Sample]:
         """Samples of a meter in ``[start, end)``, microseconds UTC, by time and revision."""
-        found = [
-            Sample(at=_microseconds(row["_time"]), revision=int(row.get("revision") or 0), value=float(row["_value"]))
-            for row in self._rows(flux.samples(self._settings.bucket, site, meter, start, end))
-        ]
+        found = map(_sample, self._rows(flux.samples(self._settings.bucket, site, meter, start, end)))
         return sorted(found, key=lambda sample: (sample.at, sample.revision))
+
+    def read_sites(self, sites: Sequence[str], start: int, end: int) -> dict[MeterKey, list[Sample]]:
+        """The same of every meter of these sites that has any."""
+        found: dict[MeterKey, list[Sample]] = {}
+        for row in self._rows(flux.samples_of_sites(self._settings.bucket, sites, start, end)):
+            found.setdefault((row["site"], row["meter"]), []).append(_sample(row))
+        for samples in found.values():
+            samples.sort(key=lambda sample: (sample.at, sample.revision))
+        return found
+
+    def marks(self, start: int, end: int) -> Sequence[Mark]:
+        """Marks that were written in ``[start, end)``."""
+        fields: dict[tuple[str, str, int], dict[str, float]] = {}
+        for row in self._rows(flux.forwarded(self._settings.bucket, start, end)):
+            known = row["site"], row["by"], _microseconds(row["_time"])
+            fields.setdefault(known, {})[row["_field"]] = float(row["_value"])
+        return marks.joined(fields)
+
+    def first_mark(self, start: int, end: int) -> int | None:
+        """Time of the first of them."""
+        rows = self._rows(flux.first_forwarded(self._settings.bucket, start, end))
+        return min((_microseconds(row["_time"]) for row in rows), default=None)
 
     def count_by_meter(self, start: int, end: int) -> dict[tuple[MeterKey, int], int]:
         """Samples in ``[start, end)`` by meter and revision, as the server counts them."""
@@ -189,6 +215,10 @@ class InfluxDB:
         if not error.status:
             return remote.unreachable(self.url, error)
         return remote.refusal(self.url, error.status, said(error))
+
+
+def _sample(row: Mapping[str, Any]) -> Sample:
+    return Sample(at=_microseconds(row["_time"]), revision=int(row.get("revision") or 0), value=float(row["_value"]))
 
 
 def _microseconds(at: datetime) -> int:

@@ -10,11 +10,14 @@ arrives at least once, always with the same identity and value, and counts once.
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
+from wattwell.errors import RemoteStoreError
 from wattwell.intervals import SECOND
 from wattwell.model import Bool, Float64, Int64, MeterKey
 
@@ -51,6 +54,7 @@ class Refusal:
     key: MeterKey
     at: int
     """Microseconds UTC."""
+    revision: int = 0
     why: str
 
 
@@ -77,7 +81,77 @@ class Outgoing:
 
     def refusal(self, place: int, why: str) -> Refusal:
         """That the reading at this place is refused for good."""
-        return Refusal(key=self.keys[int(self.meter[place])], at=int(self.at[place]), why=why)
+        key = self.keys[int(self.meter[place])]
+        return Refusal(key=key, at=int(self.at[place]), revision=int(self.revision[place]), why=why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Accepted readings of one meter by time, with what a remote store knows them by; columns of equal length."""
+
+    at: Int64
+    """Microseconds UTC."""
+    value: Float64
+    """In the meter's own unit."""
+    revision: Int64
+    apart: Bool
+    """See :class:`Outgoing`."""
+    token: Int64
+    """The commit of each."""
+
+
+class Outbox(Protocol):
+    """What is asked of the local store by whoever sends; see :class:`~wattwell.store.protocol.ReadingStore`."""
+
+    def load_state(self, name: str) -> str | None:
+        """A small named document, or None."""
+
+    def save_states(self, documents: Mapping[str, str]) -> None:
+        """Stores small named documents, durably and all or nothing."""
+
+    def outgoing(self, after: Place, limit: int) -> Outgoing:
+        """The next accepted readings after a place, in the order of their commits, at most so many."""
+
+    def waiting(self, after: Place) -> tuple[int, int | None]:
+        """How many accepted readings come after a place, and when the first of them arrived."""
+
+    def count_by_meter(self, start: int, end: int, token: int) -> Mapping[tuple[MeterKey, int], int]:
+        """Accepted readings in ``[start, end)`` of commits up to a token, by meter and revision."""
+
+    def hold(self, token: int) -> None:
+        """From now on accepted readings of commits after this one are kept."""
+
+
+class Unsent:
+    """The :class:`Outbox` of a store that follows the remote one: nothing is sent, or remembered of it."""
+
+    def load_state(self, name: str) -> str | None:  # noqa: ARG002 - there are none
+        """None."""
+        return None
+
+    def save_states(self, documents: Mapping[str, str]) -> None:
+        """Nothing is kept."""
+
+    def outgoing(self, after: Place, limit: int) -> Outgoing:  # noqa: ARG002 - there are none
+        """None."""
+        none, number = np.empty(0, np.int64), np.empty(0, np.float64)
+        apart = np.empty(0, np.bool_)
+        return Outgoing(keys=(), meter=none, at=none, value=number, revision=none, apart=apart, last=after)
+
+    def waiting(self, after: Place) -> tuple[int, int | None]:  # noqa: ARG002 - there are none
+        """None."""
+        return 0, None
+
+    def count_by_meter(self, start: int, end: int, token: int) -> Mapping[tuple[MeterKey, int], int]:  # noqa: ARG002
+        """None."""
+        return {}
+
+    def hold(self, token: int) -> None:
+        """Nothing is held."""
+
+
+class TooManyRefused(RemoteStoreError):
+    """A remote store takes readings, but refuses so many of these that fewer must be sent at once to tell which."""
 
 
 class ReadingSink(Protocol):
@@ -88,7 +162,10 @@ class ReadingSink(Protocol):
         """Which store it is; without secrets."""
 
     def write(self, readings: Outgoing) -> Sequence[Refusal]:
-        """Returns when the store has acknowledged all of them but those that it refuses for good."""
+        """Returns when the store has acknowledged all of them but those that it refuses for good.
+
+        TooManyRefused, not for a hundred readings, where that would take too long.
+        """
 
     def identity(self) -> str | None:
         """What changes whenever the server may have forgotten what it had acknowledged; None: ask again in a moment."""
@@ -118,11 +195,15 @@ class Progress:
         same = self.identity in (None, identity)
         self.identity = identity
         if not same:
-            self.sent = Place(self.settled)
-            self.unsafe.clear()
+            self.again()
         while self.unsafe and self.unsafe[0][1] <= now - age:
             self.settled = self.unsafe.popleft()[0]
         return same
+
+    def again(self) -> None:
+        """What is not safe must be sent again."""
+        self.sent = Place(self.settled)
+        self.unsafe.clear()
 
     # -- as a document ----------------------------------------------------------------------------------------
 
@@ -146,18 +227,21 @@ class Progress:
 
 @dataclass(slots=True)
 class SetAside:
-    """Readings that one remote store has refused for good; they stay in the local store, and count in every figure."""
+    """Readings that one remote store has refused for good.
 
-    known: dict[tuple[MeterKey, int], str] = field(default_factory=dict)
-    """Why, by meter and time; the latest of them."""
+    They count in every figure, and stay in the local store for as long as it keeps raw readings.
+    """
+
+    known: dict[tuple[MeterKey, int, int], str] = field(default_factory=dict)
+    """Why, by meter, time and revision; the latest of them."""
     more: int = 0
     """How many were known before those, at most: one that is sent again may count again."""
 
     def add(self, refusals: Iterable[Refusal]) -> None:
         """Takes in what was refused just now."""
         for each in refusals:
-            self.known.pop((each.key, each.at), None)
-            self.known[each.key, each.at] = each.why
+            self.known.pop((each.key, each.at, each.revision), None)
+            self.known[each.key, each.at, each.revision] = each.why
         while len(self.known) > _LISTED:
             del self.known[next(iter(self.known))]
             self.more += 1
@@ -167,9 +251,13 @@ class SetAside:
         """How many readings."""
         return len(self.known) + self.more
 
+    def within(self, start: int, end: int) -> Counter[tuple[MeterKey, int]]:
+        """How many of those that are known in ``[start, end)``, by meter and revision. Any thread may ask."""
+        return Counter((key, revision) for key, at, revision in list(self.known) if start <= at < end)
+
     def document(self, url: str) -> str:
         """What survives a restart."""
-        listed = [[*key, at, why] for (key, at), why in self.known.items()]
+        listed = [[*key, at, why, revision] for (key, at, revision), why in self.known.items()]
         return json.dumps({"remote": url, "more": self.more, "known": listed})
 
     @classmethod
@@ -178,4 +266,7 @@ class SetAside:
         kept = {} if document is None else json.loads(document)
         if kept.get("remote") != url:
             return cls()
-        return cls({((site, meter), at): why for site, meter, at, why in kept["known"]}, kept["more"])
+        known = {}
+        for site, meter, at, why, *revision in kept["known"]:  # 0.4.0 kept no revision
+            known[(site, meter), at, revision[0] if revision else 0] = why
+        return cls(known, kept["more"])

@@ -24,7 +24,7 @@ from wattwell.model import (
     Reject,
     SiteIntervals,
 )
-from wattwell.store.outbox import Outgoing, Place
+from wattwell.store.outbox import Accepted, Outgoing, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +218,9 @@ class ReadingStore(Protocol):
 
     def count_by_meter(self, start: int, end: int, token: int) -> Mapping[tuple[MeterKey, int], int]:
         """Accepted readings in ``[start, end)`` of commits up to a token, by meter and revision."""
+
+    def accepted(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, Accepted]:
+        """Accepted readings of each meter in ``[start, end)``; a meter without any is left out."""
 
     def hold(self, token: int) -> None:
         """From now on :meth:`prune` keeps the accepted readings of commits after this one."""

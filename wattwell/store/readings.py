@@ -20,7 +20,7 @@ from wattwell.store import merge
 from wattwell.store.database import NEVER, Columns
 from wattwell.store.ledgers import Ledgers
 from wattwell.store.order import sort_by_series
-from wattwell.store.outbox import Outgoing, Place
+from wattwell.store.outbox import Accepted, Outgoing, Place
 from wattwell.store.protocol import Committed
 
 _MILLISECOND = 1000
@@ -246,6 +246,20 @@ class ReadingTable(Ledgers):
             [start, end, token],
         )
         return {(self._keys[series], revision): int(count) for series, revision, count in rows}
+
+    def accepted(self, keys: Sequence[MeterKey], start: int, end: int) -> Mapping[MeterKey, Accepted]:
+        """Accepted readings of each meter in ``[start, end)``, by time."""
+        found = self.columns(
+            "SELECT series, t, value, revision, apart, token FROM readings WHERE t >= ? AND t < ?"
+            " AND value IS NOT NULL AND series IN (SELECT s FROM wanted) ORDER BY series, t",
+            [start, end],
+            wanted={"s": self.numbers(keys)},
+        )
+        names = {"t": "at"} | {name: name for name in ("value", "revision", "apart", "token")}
+        return {
+            key: Accepted(**{field: found[name][rows] for name, field in names.items()})
+            for key, rows in self._by_meter(found["series"])
+        }
 
     def hold(self, token: int) -> None:
         """From now on no accepted reading of a commit after this one is pruned."""

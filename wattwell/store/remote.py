@@ -10,7 +10,10 @@ from typing import Protocol
 
 from wattwell.config.settings import RemoteSettings
 from wattwell.errors import RemoteStoreError, UsageError
+from wattwell.intervals import SECOND
 from wattwell.model import MeterKey
+from wattwell.store import marks
+from wattwell.store.marks import Mark
 from wattwell.store.outbox import ReadingSink
 from wattwell.trust import verifying_context
 
@@ -57,8 +60,20 @@ class RemoteStore(ReadingSink, Protocol):
     def write_kpis(self, points: Sequence[KpiPoint]) -> Sequence[str]:
         """Returns when all are acknowledged; why some were refused for good."""
 
+    def write_marks(self, told: Sequence[Mark]) -> Sequence[str]:
+        """Returns when all are acknowledged; why some were refused for good."""
+
+    def marks(self, start: int, end: int) -> Sequence[Mark]:
+        """Marks that were written in ``[start, end)``, whole milliseconds of their own times."""
+
+    def first_mark(self, start: int, end: int) -> int | None:
+        """Time of the first of them."""
+
     def read(self, site: str, meter: str, start: int, end: int) -> Sequence[Sample]:
         """Samples of a meter in ``[start, end)`` by time and revision, repeated ones included."""
+
+    def read_sites(self, sites: Sequence[str], start: int, end: int) -> Mapping[MeterKey, Sequence[Sample]]:
+        """The same of every meter of these sites that has any."""
 
     def count_by_meter(self, start: int, end: int) -> Mapping[tuple[MeterKey, int], int]:
         """Samples in ``[start, end)``, whole milliseconds, by meter and revision, as the server counts them."""
@@ -68,17 +83,6 @@ class RemoteStore(ReadingSink, Protocol):
 
     def close(self) -> None:
         """Lets go of connections."""
-
-
-def in_force(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Of the samples at one time, sorted by time and revision, the one that counts."""
-    last: Sample | None = None
-    for sample in samples:
-        if last is not None and last.at != sample.at:
-            yield last
-        last = sample
-    if last is not None:
-        yield last
 
 
 def head(measurement: str, tags: Mapping[str, str | None]) -> str:
@@ -96,6 +100,13 @@ def kpi_lines(points: Iterable[KpiPoint], measurement: str, field: str, unit: in
         revision = str(point.revision) if revised and point.revision else None
         tags = {"site": point.site, "kpi": point.kpi, "window": point.window, "revision": revision}
         yield f"{head(measurement, tags)} {field}={float(point.value)!r} {point.at // unit}"
+
+
+def mark_lines(told: Iterable[Mark], unit: int) -> Iterator[str]:
+    """Line protocol, one mark each; ``unit``: microseconds in a unit of its times."""
+    for mark in told:
+        fields = f"earliest={mark.earliest / SECOND!r},latest={mark.latest / SECOND!r}"
+        yield f"{head(marks.MEASUREMENT, {'site': mark.site, 'by': mark.by})} {fields} {mark.at // unit}"
 
 
 def tls(settings: RemoteSettings) -> ssl.SSLContext:

@@ -7,16 +7,18 @@ milliseconds, which is all that VictoriaMetrics keeps. Two more labels stand onl
   samples at one time the highest revision counts. VictoriaMetrics itself would keep either of the two.
 * ``us="456"``: another reading of the meter came earlier in the same millisecond; these microseconds go with the time.
 
-KPI values are ``wattwell_kpi{site, kpi, window}`` at the end of their window, with ``revision`` likewise.
+KPI values are ``wattwell_kpi{site, kpi, window}`` at the end of their window, with ``revision`` likewise; what was sent
+of which site and time is told by :mod:`wattwell.store.marks`.
 
 It keeps the values that lie together as decimal fractions with one exponent, of some 18 digits from the largest on:
 dials come back as they were sent, thirds to a part in 10^12 where no neighbour is a million times as large.
 
 What is sent twice is the same sample twice, which VictoriaMetrics keeps as one with ``-dedup.minScrapeInterval=1ms``
-and counts twice without. It acknowledges what it holds in memory: a killed 1.79.5 was seen to lose what was up to 10
-seconds old. Its start time tells whether that may have happened (see :mod:`wattwell.store.outbox`). In a cluster the
-nodes that are named tell, vminsert (which holds what it has not passed on) and vmstorage: where one of them starts
-anew or does not answer, what was not yet safe is sent again.
+and counts twice without; where the meter's configured ``unit`` was another then, it is a sample of another series. It
+acknowledges what it holds in memory: a killed 1.79.5 was seen to lose what was up to 10 seconds old. Its start time
+tells whether that may have happened (see :mod:`wattwell.store.outbox`). In a cluster the nodes that are named tell,
+vminsert (which holds what it has not passed on) and vmstorage: where one of them starts anew or does not answer, what
+was not yet safe is sent again.
 """
 
 from __future__ import annotations
@@ -32,8 +34,10 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from wattwell.config.settings import RemoteSettings
 from wattwell.errors import RemoteStoreError
+from wattwell.intervals import DAY
 from wattwell.model import MeterKey
-from wattwell.store import remote
+from wattwell.store import marks, remote
+from wattwell.store.marks import Mark
 from wattwell.store.outbox import Outgoing, Refusal
 from wattwell.store.remote import MEASUREMENT, SECONDS, KpiPoint, Sample, head
 from wattwell.store.writer import LineWriter
@@ -41,7 +45,9 @@ from wattwell.store.writer import LineWriter
 METRIC = "wattwell_reading_value"
 _SETTLED_UPTIME = 1
 """Seconds that a server must have run: its start time is known to the second, and a second one must differ."""
-_MILLISECOND = 1000
+_MILLISECOND = marks.MILLISECOND
+_MONTH = 28 * DAY
+_MARKS = f'{{__name__=~"{marks.MEASUREMENT}_({"|".join(marks.FIELDS)})"}}'
 _SAMPLE = re.compile(r"^([a-z_]+)(\{[^}]*\})? ([^ ]+)$", re.MULTILINE)
 _FLAG = re.compile(r'^flag\{name="([^"]+)", ?value="([^"]*)"', re.MULTILINE)
 
@@ -119,13 +125,17 @@ class VictoriaMetrics:
 
     def write(self, readings: Outgoing) -> list[Refusal]:
         """Sends readings, some thousand at a time; returns when all are acknowledged."""
-        refused = self._writer.write(list(lines(readings, self._units)))
+        refused = self._writer.write(list(lines(readings, self._units)), patient=False)
         return [readings.refusal(place, why) for place, why in refused.items()]
 
     def write_kpis(self, points: Sequence[KpiPoint]) -> Sequence[str]:
         """Sends KPI values."""
         text = remote.kpi_lines(points, "wattwell", "kpi", _MILLISECOND, revised=True)
         return list(self._writer.write(list(text)).values())
+
+    def write_marks(self, told: Sequence[Mark]) -> Sequence[str]:
+        """Sends marks."""
+        return list(self._writer.write(list(remote.mark_lines(told, _MILLISECOND))).values())
 
     def identity(self) -> str | None:
         """The starts of all its processes; None while another start could still fall into the same second."""
@@ -183,16 +193,55 @@ class VictoriaMetrics:
     def read(self, site: str, meter: str, start: int, end: int) -> list[Sample]:
         """Samples of a meter in ``[start, end)``, microseconds UTC, by time and revision, repeated ones included."""
         match = f"{METRIC}{{site={json.dumps(site)},meter={json.dumps(meter)}}}"
+        return self._samples(match, start, end).get((site, meter), [])
+
+    def read_sites(self, sites: Sequence[str], start: int, end: int) -> dict[MeterKey, list[Sample]]:
+        """The same of every meter of these sites that has any."""
+        any_of = "|".join(map(re.escape, sites))
+        return self._samples(f"{METRIC}{{site=~{json.dumps(any_of)}}}", start, end)
+
+    def _samples(self, match: str, start: int, end: int) -> dict[MeterKey, list[Sample]]:
+        found: dict[MeterKey, list[Sample]] = {}
+        for labels, stamps, values in self._export(match, start, end):
+            revision, extra = int(labels.get("revision", 0)), int(labels.get("us", 0))
+            samples = found.setdefault((labels["site"], labels["meter"]), [])
+            for at, value in zip(stamps, values, strict=True):
+                samples.append(Sample(at=at * _MILLISECOND + extra, revision=revision, value=float(value)))
+        for samples in found.values():
+            samples.sort(key=lambda sample: (sample.at, sample.revision))
+        return found
+
+    def marks(self, start: int, end: int) -> Sequence[Mark]:
+        """Marks that were written in ``[start, end)``."""
+        fields: dict[tuple[str, str, int], dict[str, float]] = {}
+        for labels, stamps, values in self._export(_MARKS, start, end):
+            name = labels["__name__"].removeprefix(f"{marks.MEASUREMENT}_")
+            for at, value in zip(stamps, values, strict=True):
+                fields.setdefault((labels["site"], labels["by"], at * _MILLISECOND), {})[name] = float(value)
+        return marks.joined(fields)
+
+    def first_mark(self, start: int, end: int) -> int | None:
+        """Time of the first of them; looked for month by month, since a server bounds what one query may look at."""
+        metric = f"{marks.MEASUREMENT}_{marks.FIELDS[0]}"
+        span = {"start": _seconds(start // _MILLISECOND), "end": _seconds(end // _MILLISECOND)}
+        if not self._get("/api/v1/series", **{"match[]": metric}, **span).json()["data"]:
+            return None
+        for low in range(start, end, _MONTH):
+            high = min(low + _MONTH, end)
+            query = f"min(tfirst_over_time({metric}[{(high - low) // _MILLISECOND}ms]))"
+            last = _seconds(high // _MILLISECOND - 1)
+            found = self._get("/api/v1/query", query=query, time=last, nocache="1").json()["data"]["result"]
+            if found:
+                return round(float(found[0]["value"][1]) * 1000) * _MILLISECOND
+        return None
+
+    def _export(self, match: str, start: int, end: int) -> Iterator[tuple[dict[str, str], list[int], list[float]]]:
+        """Labels, times in milliseconds and values of the series that match, in ``[start, end)``."""
         last = -(-end // _MILLISECOND) - 1
         span = {"match[]": match, "start": _seconds(start // _MILLISECOND), "end": _seconds(last)}
-        found = []
         for line in self._get("/api/v1/export", **span).iter_lines():
             series = json.loads(line)
-            labels = series["metric"]
-            revision, extra = int(labels.get("revision", 0)), int(labels.get("us", 0))
-            for at, value in zip(series["timestamps"], series["values"], strict=True):
-                found.append(Sample(at=at * _MILLISECOND + extra, revision=revision, value=float(value)))
-        return sorted(found, key=lambda sample: (sample.at, sample.revision))
+            yield series["metric"], series["timestamps"], series["values"]
 
     def count_by_meter(self, start: int, end: int) -> dict[tuple[MeterKey, int], int]:
         """Samples in ``[start, end)``, whole milliseconds, by meter and revision, as the server counts them."""

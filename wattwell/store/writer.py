@@ -3,7 +3,8 @@
 The client library's batching and retries are not used: they give up after some minutes, and what they held is lost.
 Here a request either is acknowledged, or fails and is repeated by who sends, or is refused for what it holds. InfluxDB
 takes the good lines of a request that it refuses in part and says how many it has dropped, not which; halves of the
-request, sent again, tell. Writing a line twice changes nothing.
+request, sent again, tell. Writing a line twice changes nothing, so that a line which was taken before tells whether a
+server still takes anything.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from wattwell.store import remote
+from wattwell.store.outbox import TooManyRefused
 
 LINES = 5000
 """Lines in one request."""
 _FOR_ITS_CONTENT = (400, 413, 422)
 """HTTP status of requests that are refused for what they hold."""
 _PATIENCE = 200
-"""Requests for parts of one that may be refused before any is taken: then it is not the lines that are at fault."""
+"""Requests for parts of one that may be refused before any is taken: then it is not the lines that are at fault.
+
+Also those after which fewer lines are asked for: all parts of 100 lines are 199.
+"""
 _DROPPED = re.compile(r"dropped=(\d+)")
 
 
@@ -38,24 +43,27 @@ class LineWriter:
         self._influx = influx
         self._writer = influx.write_api(write_options=SYNCHRONOUS)
         self._where = {"org": org, "bucket": bucket, "write_precision": precision}
+        self._taken: str | None = None
+        """The last line that was acknowledged."""
 
     def close(self) -> None:
         """Lets go of connections."""
         self._writer.close()  # type: ignore[no-untyped-call]
         self._influx.close()  # type: ignore[no-untyped-call]
 
-    def write(self, lines: Sequence[str]) -> Mapping[int, str]:
+    def write(self, lines: Sequence[str], *, patient: bool = True) -> Mapping[int, str]:
         """Returns when all are acknowledged: the places of those refused for good, and why.
 
-        RemoteStoreError where the server is away, lets nobody in, or refuses whatever it is sent.
+        RemoteStoreError where the server is away, lets nobody in, or refuses whatever it is sent; unless ``patient``,
+        TooManyRefused where it would take some hundred requests to tell which lines are at fault.
         """
         refused: dict[int, str] = {}
         for first in range(0, len(lines), LINES):
             part = lines[first : first + LINES]
-            refused.update((first + place, why) for place, why in self._write(part).items())
+            refused.update((first + place, why) for place, why in self._write(part, patient).items())
         return refused
 
-    def _write(self, lines: Sequence[str]) -> dict[int, str]:
+    def _write(self, lines: Sequence[str], patient: bool) -> dict[int, str]:
         refused: dict[int, str] = {}
         proven, tried = False, 0
         parts = deque([(0, len(lines))])
@@ -73,8 +81,12 @@ class LineWriter:
             else:
                 middle = (first + last) // 2
                 parts.extend(((first, middle), (middle, last)))
-            if not proven and (tried >= _PATIENCE or not parts):
-                raise remote.refusal(self._url, 400, why)
+            if tried >= _PATIENCE or not parts:
+                proven = proven or (self._taken is not None and self._send([self._taken]) is None)
+                if not proven:
+                    raise remote.refusal(self._url, 400, why)
+                if parts and not patient:
+                    raise TooManyRefused(str(remote.refusal(self._url, 400, why)))
         return refused
 
     def _send(self, lines: Sequence[str]) -> str | None:
@@ -90,6 +102,7 @@ class LineWriter:
             return why
         except (HTTPError, OSError) as error:
             raise remote.unreachable(self._url, error) from error
+        self._taken = lines[-1]
         return None
 
 
