@@ -6,6 +6,7 @@ Writes go through one connection under a lock, one transaction each; reads have 
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import threading
 import time
@@ -22,14 +23,19 @@ from wattwell.intervals import DAY
 from wattwell.model import Int64, MeterKey
 from wattwell.store import schema
 
+_log = logging.getLogger(__name__)
 Columns = Mapping[str, NDArray[Any]]
 NEVER = -(2**62)
 _FULL = ("no space left on device", "disk full", "file too large", "disk quota exceeded")
 _DAMAGED = ("corrupt", "checksum", "not a valid duckdb", "serialization error", "not a duckdb")
 _MAGIC = (8, b"DUCK")
 """Where every DuckDB file says what it is."""
+_MOST = "2GB"
+_AT_REST = "256MB"
+_TRIMMED_EVERY = 500
+"""Transactions."""
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "2GB",  # of DuckDB itself; what it reads for us, at most some 300 MB, comes on top
+    "memory_limit": _MOST,  # of DuckDB itself; what it reads for us, at most some 300 MB, comes on top
     "threads": 2,  # reads by more cores would be sooner done, and take them from the messages that come in
     "autoinstall_known_extensions": False,  # a file of another kind must not send DuckDB to the network
     "autoload_known_extensions": False,
@@ -57,6 +63,7 @@ class Database:
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
         self._reading = 0
+        self._untrimmed = 0
         self._broken = False
         self._closed = False
         self._load()
@@ -154,6 +161,23 @@ class Database:
                 if isinstance(error, duckdb.Error):
                     raise translated(error, self.path) from error
                 raise
+            self._trim(con)
+
+    def _trim(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Has DuckDB forget what it keeps of the file in memory, now and then: by itself it does so only at its limit.
+
+        Not while somebody reads, who may need the memory.
+        """
+        self._untrimmed += 1
+        if self._untrimmed < _TRIMMED_EVERY or self._reading:
+            return
+        self._untrimmed = 0
+        try:
+            con.execute("SET memory_limit = ?", [_AT_REST])
+            con.execute("SET memory_limit = ?", [_MOST])
+        except duckdb.Error as error:  # what was committed is safe all the same
+            _log.warning("store %s: DuckDB keeps its memory: %s", self.path, error)
+            con.execute("SET memory_limit = ?", [_MOST])
 
     def _restore(self, count: int, latest: Int64, accepted: Int64, intervals_to: Int64) -> None:
         for key in self._keys[count:]:
