@@ -31,6 +31,7 @@ UNITS = {"none", "percentunit", "watt", "celsius", "litre", "massg", "s", "dateT
 BUILT_IN = {"__range", "__rate_interval", "__url_time_range", "__data", "__field"}
 UIDS = {f"wattwell-{name}" for name in ("fleet", "site", "water", "renewables", "findings", "ingest", "flux")}
 UNSHOWN = {
+    "wattwell_followed_timestamp_seconds": "only who follows has it; the board shows that readings grow old",
     "wattwell_kpi_withheld": "for the rule on PUE below 1; a site's page says why a figure is withheld",
     "wattwell_report_issued_timestamp_seconds": "for a rule on overdue reports; a site's page lists them",
     "wattwell_reports_refused": "for a rule on reports that could not be issued; doctor says why",

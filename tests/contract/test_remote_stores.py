@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from tests.remotes import cluster, influx_settings
 from tests.servers import VictoriaMetrics as Process
 from tests.servers import victoria_metrics, wait_until
 from tests.support import readings_of
+from wattwell.app import compare as comparing
 from wattwell.app import restore as restoring
 from wattwell.app.access import open_engine
 from wattwell.app.forward import Forwarder
@@ -376,3 +378,44 @@ def test_late_readings_write_the_windows_concerned_again(served: Served, tmp_pat
     pue = ("north", "pue", "24h", DATA + 25 * HOUR)
     assert found[pue] > before[pue] + 1e-4
     assert max(revision for *_, revision, _ in served.kpis()) == 1
+
+
+def test_an_audit_tells_what_a_server_lost_and_gained(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "SAFE_AFTER", 0.0)
+    lost = "missing"
+    if served.kind == "influxdb":  # read by what the server behind it speaks, of which it is not known what it was sent
+        lost = "waiting"
+        monkeypatch.setattr(
+            comparing, "open_remote", lambda *_: VictoriaMetrics.open(RemoteSettings(url=served.process.url), {})
+        )
+    folder = installation(tmp_path / "site", served.store_section("spool.duckdb"))
+    fill(folder)
+    wait_until(served.sink.identity if lost == "missing" else lambda: True, "the server is known by its start")
+    count = sum(len(row) for site in ("north", "south") for _, row in recent(site))
+
+    def compared() -> tuple[int, dict[str, Any]]:
+        served.flushed()
+        span = ("--from", iso(DATA - DAY), "--to", iso(DATA + 2 * DAY))
+        done = called("audit", "compare", "w.yaml", *span, "--csv", "audit.csv", "--json", folder=folder)
+        return done.code, done.json
+
+    code, found = compared()
+    assert (code, found["same"], found["differing"]) == (0, count, 0)
+    stray, key = DuckdbStore.open(tmp_path / "stray.duckdb"), ("north", "grid-a")
+    stray.commit(readings_of([(key, DATA + MINUTE, 7.5), (key, DATA + 2 * MINUTE, 1.0)], NOW), [])
+    stray.commit(readings_of([(key, DATA + 2 * MINUTE, 2.0)], NOW), [])
+    assert served.sink.write(stray.outgoing(FIRST, 9)) == []
+    stray.close()
+    gone = {"match[]": '{site="south",meter="ups-a"}'}
+    httpx.get(f"{served.process.url}/api/v1/admin/tsdb/delete_series", params=gone, timeout=10).raise_for_status()
+    code, found = compared()
+    assert code == 1
+    dropped = sum(1 for _ in recent("south"))
+    assert {how: found[how] for how in ("same", "alone", lost)} == {"same": count - dropped, "alone": 2, lost: dropped}
+    assert [(each["time"], each["revision"], each["there"]) for each in found["first"][:2]] == [
+        (iso(DATA + MINUTE), 0, 7.5),
+        (iso(DATA + 2 * MINUTE), 1, 2.0),
+    ]
+    assert len((folder / "audit.csv").read_text().splitlines()) == 1 + count + 2

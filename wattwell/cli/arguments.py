@@ -175,7 +175,7 @@ def _reporting(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:
-    audit = commands.add_parser("audit", help="the audit ledger", description="The audit ledger, a chain of hashes.")
+    audit = commands.add_parser("audit", help="the audit ledger, and the remote store compared with the spool")
     actions = audit.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify = _configured(actions, "verify", "walk the chain and name the first broken entry")
     verify.add_argument("--head", metavar="HASH", help="a head noted earlier, which must still be in the chain")
@@ -183,6 +183,12 @@ def _auditing(commands: _Commands[argparse.ArgumentParser]) -> None:
     show = _configured(actions, "show", "list the entries")
     show.add_argument("--kind", choices=KINDS, help="entries of one kind (default: all)")
     show.add_argument("--json", action="store_true", help="print one JSON document")
+    compare = _configured(actions, "compare", "the remote store against the spool, reading by reading")
+    compare.add_argument("--site", help="one site (default: every site)")
+    compare.add_argument("--from", dest="start", required=True, help=f"{_TIMES}, of UTC")
+    compare.add_argument("--to", dest="end", required=True, help="exclusive; written like --from")
+    compare.add_argument("--csv", metavar="FILE", help="every reading that counts, and how it compares")
+    compare.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _configured(

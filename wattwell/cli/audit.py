@@ -1,4 +1,4 @@
-"""``wattwell audit``: the ledger's chain verified, and its entries listed."""
+"""``wattwell audit``: the ledger's chain verified, its entries listed, and the remote store compared with the spool."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def audit(args: Namespace) -> int:
-    """Runs ``audit verify`` or ``audit show``."""
+    """Runs ``audit verify``, ``audit show`` or ``audit compare``."""
+    if args.action == "compare":
+        from wattwell.cli.comparing import comparing  # noqa: PLC0415 - no other action reads a remote store
+
+        return comparing(args)
     return _verify(args) if args.action == "verify" else _show(args)
 
 

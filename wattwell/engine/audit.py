@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from wattwell.store.protocol import ReadingStore
 
 _FAR = 2**61
 """Instants beyond are open ends."""
+_SIMPLEST = (type(None), str, int, bool)
 
 
 # -- configuration --------------------------------------------------------------------------------------------------
@@ -51,18 +53,27 @@ def version_of(document: Mapping[str, Any]) -> str:
 
 def plain(value: Any) -> Any:
     """A frozen object of the model as JSON."""
+    if type(value) in _SIMPLEST:  # most are, and the other questions take longer
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, frozenset):
         return sorted(plain(item) for item in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, Interval):
-        made = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    names = _fields(value.__class__)
+    if names and not isinstance(value, Interval):
+        made = {name: plain(getattr(value, name)) for name in names}
         if isinstance(value, Meter):
             made["factors"] = [{"from": _instant(since), "value": factor} for since, factor in value.factors]
         return made
     return _simple(value)
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """Names of a dataclass' fields, nothing for another type."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def _simple(value: Any) -> Any:
