@@ -42,6 +42,7 @@ bench: $(DEV) servers ## measurements; each prints JSON
 	$(BIN)/python benchmarks/shared.py
 	$(BIN)/python benchmarks/fanout.py
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/grow.py
 	$(BIN)/python benchmarks/soak.py
 
 torture: $(DEV) servers ## kill the service again and again, count what is stored: SEED=1 KILLS=100 STORE=duckdb|victoriametrics
