@@ -80,9 +80,9 @@ def balances(site: Site) -> tuple[Balance, ...]:
     """Every balance of a site's tree, in the order of its meters."""
     found: dict[str, list[str]] = {parent: [] for parent in site.meters}
     for child in site.meters.values():
-        parent = child.parent
-        if parent is not None and _alike(site.meters[parent], child) and not _below_by_members(site, child, parent):
-            found[parent].append(child.id)
+        parent = None if child.parent is None else site.meters.get(child.parent)
+        if parent is not None and _alike(parent, child) and not _below_by_members(site, child, parent.id):
+            found[parent.id].append(child.id)
     return tuple(
         Balance(parent, tuple(children), sum(_step(site.meters[name]) for name in (parent, *children)))
         for parent, children in found.items()

@@ -69,8 +69,8 @@ def test_no_site_is_taken_twice(tmp_path: Path, broker: Mosquitto) -> None:
         wait_until(both.ready, "the sites were given back")
 
 
-def test_a_site_moves_without_a_loss(tmp_path: Path, broker: Mosquitto) -> None:
-    """Who gains a site is started first, and refused: its session has what comes from then on."""
+def test_a_site_moves(tmp_path: Path, broker: Mosquitto) -> None:
+    """Without a loss: who gains it is started first, and refused: its session has what comes from then on."""
     start = floor_to(time.time_ns() // 1000, HOUR) - HOUR
     stamps = [start + step * MINUTE for step in range(4)]
     port = free_port()
