@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wattwell.ledger import Entry
 from wattwell.model import (
@@ -58,8 +58,7 @@ class DirtySet:
     meters: tuple[Dirty, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """A meter's fold state after every reading before ``edge``, by which analysis resumes (see analytics.fold)."""
 
     edge: int
