@@ -18,7 +18,7 @@ _QUICK = {
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "MALLOC_ARENA_MAX": 1},
     "distributed.worker.profile.enabled": False,  # looks a hundred times a second at what the work does
 }
-"""Settings of our own workers; together they take a third off all that they do."""
+"""Settings of our own workers; together they take a quarter off what a worker does (``benchmarks/fanout.py``)."""
 
 
 class Workers:
